@@ -1,0 +1,1 @@
+"""Switchyard: an order-management system behind Shopify."""
