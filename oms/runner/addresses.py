@@ -8,10 +8,11 @@ import hashlib
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 PROJECT = Path(__file__).resolve().parents[2]
 DATABASE = "switchyard"
+POSTGRES_PORT = 5432
 DATABASE_SCHEMES = ("postgresql", "postgres")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 
@@ -57,12 +58,13 @@ def database_url() -> str:
     """DATABASE_URL, or the embedded server of this state folder."""
     if url := os.environ.get("DATABASE_URL"):
         return url
-    socket = urlencode({"host": str(socket_folder(state_folder()))})
+    # The port is part of the socket's name; left out, libpq would take it from PGPORT.
+    socket = urlencode({"host": str(socket_folder(state_folder())), "port": POSTGRES_PORT})
     return f"postgresql://{DATABASE}@/{DATABASE}?{socket}"
 
 
 def redis_url() -> str:
-    """REDIS_URL, or the embedded server of this state folder; each test worker has its own number."""
+    """REDIS_URL, or the embedded server; each test worker has a database number of its own."""
     url = os.environ.get("REDIS_URL") or f"unix://{valkey_socket(state_folder())}?db=0"
     if urlsplit(url).scheme not in REDIS_SCHEMES:
         raise ValueError("REDIS_URL must begin with redis://, rediss:// or unix://.")
@@ -97,7 +99,6 @@ def fingerprint(state: Path) -> str:
 def _with_redis_number(url: str, add: int) -> str:
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
-    in_path = parts.scheme != "unix" and parts.path.strip("/")
+    path, in_path = (parts.path, "") if parts.scheme == "unix" else ("", parts.path.strip("/"))
     number = int(query.get("db") or in_path or 0) + add
-    path = parts.path if parts.scheme == "unix" else ""
-    return urlunsplit((parts.scheme, parts.netloc, path, urlencode({**query, "db": number}), ""))
+    return f"{parts.scheme}://{parts.netloc}{path}?{urlencode({**query, 'db': number})}"
