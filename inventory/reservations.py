@@ -1,0 +1,117 @@
+"""Reservations: units promised to a line, once, until they ship or are given back.
+
+Callers hold the order lock. Reservations are locked next, then stock levels, each sorted by key.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from inventory import ledger
+from inventory.ledger import Change, Level
+from oms.core.actor import Actor
+from oms.core.errors import Refused
+from oms.core.sql import copy_in, execute, fetch, next_ids
+
+
+@dataclass(slots=True, frozen=True)
+class Promise:
+    """`quantity` units of a line to be promised from a level."""
+
+    line_id: int
+    level_id: int
+    quantity: int
+    document: str
+
+
+def reserve(
+    promises: Sequence[Promise], *, actor: Actor, locked: dict[int, Level] | None = None
+) -> list[int]:
+    """Reserve all promises or none; return the reservation ids in the same order.
+
+    Refused when a level has fewer units available than the promises on it add up to.
+    """
+    if not promises:
+        return []
+    if locked is None:
+        locked = ledger.lock(p.level_id for p in promises)
+    wanted: dict[int, int] = {}
+    for p in promises:
+        wanted[p.level_id] = wanted.get(p.level_id, 0) + p.quantity
+    for level_id, quantity in wanted.items():
+        available = locked[level_id].available
+        if quantity > available:
+            raise Refused(
+                f"Only {max(available, 0)} of {quantity} units are free there now; plan again."
+            )
+    ids = next_ids("inventory_reservation", len(promises))
+    ledger.post(
+        [Change(p.level_id, "reserved", p.quantity, "reserve", p.document) for p in promises],
+        actor=actor,
+        locked=locked,
+    )
+    copy_in(
+        "inventory_reservation",
+        ("id", "store_id", "line_id", "level_id", "quantity"),
+        (
+            (id_, locked[p.level_id].store_id, p.line_id, p.level_id, p.quantity)
+            for id_, p in zip(ids, promises, strict=True)
+        ),
+    )
+    return ids
+
+
+def release(
+    units: Iterable[tuple[int, int]], *, actor: Actor, document: str, cause: str = "release"
+) -> None:
+    """Give back (reservation id, quantity): the units are available again."""
+    _end(units, "released", actor=actor, document=document, cause=cause)
+
+
+def consume(units: Iterable[tuple[int, int]], *, actor: Actor, document: str) -> None:
+    """Ship (reservation id, quantity): the units leave the shelf and the promise is kept."""
+    _end(units, "consumed", actor=actor, document=document, cause="ship")
+
+
+def _end(
+    units: Iterable[tuple[int, int]], state: str, *, actor: Actor, document: str, cause: str
+) -> None:
+    wanted: dict[int, int] = {}
+    for reservation_id, quantity in units:
+        wanted[reservation_id] = wanted.get(reservation_id, 0) + quantity
+    wanted = {id_: quantity for id_, quantity in wanted.items() if quantity}
+    if not wanted:
+        return
+    ids = sorted(wanted)
+    held = fetch(
+        "SELECT id, level_id, quantity FROM inventory_reservation"
+        " WHERE id = ANY(%s::bigint[]) AND state = 'pending' ORDER BY id FOR UPDATE",
+        [ids],
+    )
+    if len(held) < len(ids) or any(wanted[id_] > quantity for id_, _, quantity in held):
+        raise Refused("Some of these units are no longer promised; look at the order again.")
+
+    changes = []
+    for id_, level_id, _ in held:
+        changes.append(Change(level_id, "reserved", -wanted[id_], cause, document))
+        if state == "consumed":
+            changes.append(Change(level_id, "on_hand", -wanted[id_], cause, document))
+    ledger.post(changes, actor=actor)
+    # A part that ends leaves a row of its own; the rest stays pending under the same id.
+    execute(
+        """
+        WITH ended AS (SELECT * FROM unnest(%s::bigint[], %s::int[]) AS t(id, quantity)),
+        part AS (
+            INSERT INTO inventory_reservation
+                   (store_id, line_id, level_id, quantity, state, created_at, ended_at)
+            SELECT r.store_id, r.line_id, r.level_id, e.quantity, %s, r.created_at, now()
+            FROM inventory_reservation r JOIN ended e USING (id) WHERE r.quantity > e.quantity
+        )
+        UPDATE inventory_reservation r
+        SET quantity = CASE WHEN r.quantity > e.quantity THEN r.quantity - e.quantity
+                            ELSE r.quantity END,
+            state = CASE WHEN r.quantity > e.quantity THEN r.state ELSE %s END,
+            ended_at = CASE WHEN r.quantity > e.quantity THEN NULL ELSE now() END
+        FROM ended e WHERE r.id = e.id
+        """,
+        [ids, [wanted[i] for i in ids], state, state],
+    )
