@@ -51,6 +51,16 @@ def strays(state: Path) -> Iterator[int]:
                 yield int(folder.name)
 
 
+def works_in(folder: Path) -> bool:
+    """Whether a process has this folder as its own. Needs Linux's /proc; elsewhere, no."""
+    real = folder.resolve()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or not ours to read
+            if (process / "cwd").readlink() == real:
+                return True
+    return False
+
+
 def command_of(pid: int) -> str:
     """The command line of a process as the system shows it; empty when there is none."""
     if sys.platform == "linux":

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from oms.runner import addresses, binaries, leftovers
 from oms.runner import state as states
@@ -53,6 +55,7 @@ VALKEY_SETTINGS = {
 # The servers get a plain environment: a stray PGDATA or a locale that is not installed stays out.
 SERVER_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 ADOPT_WITHIN_SECONDS = 60
+SESSIONS_END_WITHIN_SECONDS = 15
 
 
 @contextlib.contextmanager
@@ -90,6 +93,7 @@ def server_programs(state: Path, durable: bool = True) -> list[Program]:
             programs.append(valkey(state))
         if addresses.is_database_embedded():
             make_cluster(state, durable)
+            clear_dead_locks(state)
             programs.append(postgres(state, durable))
     except OSError as error:
         raise states.explain(error, state) from error
@@ -172,6 +176,25 @@ def make_cluster(state: Path, durable: bool = True) -> None:
     unfinished.rename(data)
 
 
+def clear_dead_locks(state: Path) -> None:
+    """Remove the lock files of a killed server, once nothing works in its folder any more.
+
+    PostgreSQL does this itself, but takes a dead process for a living one until its parent has
+    noticed the death; in a container without an init process that is never.
+    """
+    data = states.server_folder(state) / "postgres"
+    socket_lock = f".s.PGSQL.{addresses.POSTGRES_PORT}.lock"
+    for lock in (data / "postmaster.pid", addresses.socket_folder(state) / socket_lock):
+        if not lock.exists() or leftovers.command_of(int(lock.read_text().split()[0])):
+            continue
+        give_up_at = time.monotonic() + SESSIONS_END_WITHIN_SECONDS
+        while leftovers.works_in(data):
+            if time.monotonic() > give_up_at:
+                raise CannotStart(f"Sessions of a killed PostgreSQL are still at work in {data}.")
+            time.sleep(0.05)
+        lock.unlink(missing_ok=True)
+
+
 def is_postgres_ready(state: Path) -> bool:
     """Whether the server answers; makes our database in a new cluster."""
     address = {
@@ -193,7 +216,11 @@ def is_postgres_ready(state: Path) -> bool:
 
 
 def is_valkey_ready(state: Path) -> bool:
-    client = redis.Redis(unix_socket_path=str(addresses.valkey_socket(state)), socket_timeout=2)
+    client = redis.Redis(
+        unix_socket_path=str(addresses.valkey_socket(state)),
+        socket_timeout=2,
+        retry=Retry(NoBackoff(), retries=0),
+    )
     try:
         return bool(client.ping())
     except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
