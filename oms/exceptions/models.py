@@ -22,8 +22,14 @@ class ExceptionCase(models.Model):
     store = models.ForeignKey(Store, models.PROTECT, related_name="+")
     kind = models.CharField(max_length=32, help_text="A code of oms.exceptions.kinds.KINDS.")
     subject = models.CharField(max_length=64)
+    # No database constraint: the sweep must never wait for a lock that a command holds on an order.
     order = models.ForeignKey(
-        Order, models.PROTECT, null=True, blank=True, related_name="exceptions"
+        Order,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        related_name="exceptions",
     )
     facts = models.JSONField(default=dict)
     at_stake = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
@@ -34,14 +40,28 @@ class ExceptionCase(models.Model):
     )
     opened_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField()
-    seen_at = models.DateTimeField(db_default=Now(), help_text="When the check last failed.")
+    seen_at = models.DateTimeField(db_default=Now(), help_text="When the facts last changed.")
     snoozed_until = models.DateTimeField(null=True, blank=True)
     reopened = models.PositiveIntegerField(db_default=0)
     closed_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(db_default=1, help_text="Refuses a stale save.")
+    last_change = models.TextField(
+        db_default="", blank=True, help_text="What a person did last, e.g. Sam claimed it."
+    )
+    last_change_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = "exception"
+        permissions = [
+            ("work_case", "Can claim, hand over, snooze and annotate exceptions"),
+            ("reroute_units", "Can have units routed again"),
+            ("cancel_units", "Can cancel units that did not ship"),
+            ("map_item", "Can say which item a line is"),
+            ("release_stock", "Can take promised units from an order"),
+            ("release_hold", "Can release a hold"),
+            ("send_again", "Can send to Shopify or read a message again"),
+            ("propose_refund", "Can propose a refund"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["store", "kind", "subject"],
@@ -67,10 +87,25 @@ class ExceptionCase(models.Model):
                 condition=Q(closed_at__isnull=True),
             ),
             models.Index(fields=["order"], name="exception_order"),
+            # Whether it was closed before: the count of reopenings and what was noted then.
+            models.Index(fields=["store", "kind", "subject"], name="exception_history"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
+
+
+class Check(models.Model):
+    """When a kind was last checked and what came of it: the time that proves the queue."""
+
+    kind = models.CharField(max_length=32, unique=True)
+    checked_at = models.DateTimeField(null=True, blank=True, help_text="Last check that ended.")
+    found = models.PositiveIntegerField(db_default=0)
+    milliseconds = models.PositiveIntegerField(db_default=0)
+    error = models.TextField(db_default="", blank=True, help_text="Why the newest one did not.")
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 class Note(models.Model):
