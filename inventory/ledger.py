@@ -41,12 +41,12 @@ class Level:
 
 def lock(level_ids: Iterable[int]) -> dict[int, Level]:
     """Lock levels, sorted by key, until the transaction ends, and read their counters."""
-    return _levels("id = ANY(%s::bigint[])", sorted(set(level_ids)))
+    return _levels(_LOCK, sorted(set(level_ids)))
 
 
 def lock_items(item_ids: Iterable[int]) -> dict[int, Level]:
     """Lock every level of these items, sorted by key: what a planner may choose from."""
-    return _levels("item_id = ANY(%s::bigint[])", sorted(set(item_ids)))
+    return _levels(_LOCK_ITEMS, sorted(set(item_ids)))
 
 
 def post(
@@ -110,15 +110,18 @@ def open_levels(pairs: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int], 
     return {(item, location): level for item, location, level in rows}
 
 
-def _levels(condition: str, ids: list[int]) -> dict[int, Level]:
-    rows = fetch(
-        "SELECT id, store_id, item_id, location_id, on_hand, reserved, safety, damaged"
-        f" FROM inventory_stocklevel WHERE {condition} ORDER BY id FOR UPDATE",  # noqa: S608
-        [ids],
-    )
-    return {row[0]: Level(*row) for row in rows}
+def _levels(query: str, ids: list[int]) -> dict[int, Level]:
+    return {row[0]: Level(*row) for row in fetch(query, [ids])}
 
 
+_LOCK = """
+SELECT id, store_id, item_id, location_id, on_hand, reserved, safety, damaged
+FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
+"""
+_LOCK_ITEMS = """
+SELECT id, store_id, item_id, location_id, on_hand, reserved, safety, damaged
+FROM inventory_stocklevel WHERE item_id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
+"""
 _UPDATE = """
 UPDATE inventory_stocklevel l SET on_hand = l.on_hand + t.on_hand,
     reserved = l.reserved + t.reserved, safety = l.safety + t.safety,

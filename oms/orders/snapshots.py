@@ -7,7 +7,7 @@ from decimal import Decimal
 
 @dataclass(slots=True)
 class LineSnapshot:
-    """One line. `current` is what is still wanted: `quantity` less removals and refunds."""
+    """One line: `current` is `quantity` less removals and refunds, `fulfillable` is to ship."""
 
     remote_id: int
     sku: str
@@ -15,6 +15,7 @@ class LineSnapshot:
     variant_id: int | None
     quantity: int
     current: int
+    fulfillable: int
     ships: bool
     unit_price: Decimal
     discount: Decimal

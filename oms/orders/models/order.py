@@ -101,6 +101,7 @@ class OrderLine(models.Model):
     discount = models.DecimalField(max_digits=18, decimal_places=4, default=0)
     tax = models.DecimalField(max_digits=18, decimal_places=4, default=0)
     ordered = models.PositiveIntegerField()
+    wanted = models.PositiveIntegerField(help_text="Ordered less what the shop took off since.")
     open = models.PositiveIntegerField()
     reserved = models.PositiveIntegerField(db_default=0)
     backordered = models.PositiveIntegerField(db_default=0)
