@@ -4,7 +4,7 @@ A pure function from plain facts to one or two sentences. It promises nothing th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
@@ -101,7 +101,6 @@ class Facts:
     duties: Sequence[Duty] = ()
     owed: Decimal = Decimal(0)
     moved: Decimal = Decimal(0)
-    units: dict[str, int] = field(default_factory=dict)
 
     def total(self, bucket: str) -> int:
         """Units of lines that ship in one bucket."""
@@ -136,7 +135,8 @@ def _where(facts: Facts) -> str:
         *_cancelled(facts),
         *_returned(facts),
     ]
-    text = "; ".join(_Counted(facts.ordered).say(clause) for clause in clauses)
+    counted = _Counted(facts.ordered)
+    text = "; ".join(counted.say(clause) for clause in clauses)
     # Each clause starts with a number or a name; only a hold starts with a word of ours.
     return text[:1].upper() + text[1:] + "."
 
@@ -152,18 +152,22 @@ class _Clause:
 
 @dataclass(slots=True)
 class _Counted:
-    """Gives a number its base: "2 of 3 units", "All 3 units", "The only unit"."""
+    """Gives the first number its base: "2 of 3 units" or "all 3 units"; then "1" is enough."""
 
     ordered: int
+    said: bool = False
 
     def say(self, clause: _Clause) -> str:
         if not clause.units:
             return clause.one
         verb = clause.one if clause.units == 1 else clause.many or clause.one
-        if clause.units >= self.ordered:
-            subject = "the only unit" if clause.units == 1 else f"all {clause.units:,} units"
+        if self.ordered == 1:
+            subject = "it" if self.said else "the only unit"
+        elif clause.units >= self.ordered:
+            subject = f"all {self.ordered:,}" + ("" if self.said else " units")
         else:
-            subject = f"{clause.units:,} of {words.units(self.ordered)}"
+            subject = f"{clause.units:,}" + ("" if self.said else f" of {self.ordered:,} units")
+        self.said = True
         return f"{subject} {verb}"
 
 
@@ -253,13 +257,12 @@ def _backordered(facts: Facts) -> list[_Clause]:
 def _open(facts: Facts) -> list[_Clause]:
     loose = [line for line in facts.lines if line.ships and line.open]
     unknown = [line for line in loose if not line.known]
-    clauses = []
+    clauses: list[_Clause] = []
     if unknown:
         line = unknown[0]
-        sku = f"SKU {words.short(line.sku)}" if line.sku else "no SKU"
-        others = f" and {len(unknown) - 1} more like it" if len(unknown) > 1 else ""
-        text = f"line {line.position} has {sku}, and no item carries it{others}"
-        clauses.append(_Clause(0, text if line.sku else f"line {line.position} has no SKU{others}"))
+        sku = f"SKU {words.short(line.sku)}, and no item carries it" if line.sku else "no SKU"
+        others = f" ({words.count_of(len(unknown) - 1, 'more line')})" if len(unknown) > 1 else ""
+        clauses.append(_Clause(0, f"line {line.position} has {sku}{others}"))
     units = sum(line.open for line in loose if line.known)
     if units and facts.holds:
         clauses.append(_Clause(units, "is not routed yet", "are not routed yet"))

@@ -1,6 +1,6 @@
 """How people read numbers here: units, money, days and names, in plain values.
 
-Pure functions; pages, sentences and messages share them, so that a number looks the same everywhere.
+Pure functions that pages, sentences and messages share, so a number looks the same everywhere.
 """
 
 import re
@@ -74,9 +74,9 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def short(text: str, limit: int = 48) -> str:
-    """A name fit for a sentence: one line, no hidden marks, cut at the end, isolated if it needs it.
+    """A name fit for a sentence: one line, no hidden marks, cut at the end, isolated where needed.
 
-    Text that runs right to left stands between isolating marks, so it cannot reorder the sentence.
+    Text that runs right to left stands between isolating marks: it cannot reorder the sentence.
     """
     text = " ".join(_INVISIBLE.sub(" ", text).split())
     if len(text) > limit:
