@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oms.core.actor import Actor
-from oms.core.sql import execute, json
+from oms.core.sql import execute, fetch, json
 from oms.orders.models import Event
 
 SENTENCES: dict[str, str] = {
@@ -26,6 +26,39 @@ SENTENCES: dict[str, str] = {
     "routing.routed": "{units} units to {places}",
     "routing.partly": "{units} units to {places}; {waiting} wait for stock",
     "routing.waits": "No location can ship {waiting} units: {reason}",
+    "work.released": "{code} released to {place}: {units} units",
+    "work.picking": "{place} started to pick {code}",
+    "work.picked": "{place} picked {picked} of {asked} {sku}",
+    "work.all_picked": "{place} picked all of {code}, {units} units",
+    "work.short": "{place} found {found} of {asked} {sku}; {missing} will be routed again",
+    "work.nothing_left": "{code} ended: nothing of it was left to ship",
+    "work.packed": "{place} packed {code}, {units} units",
+    "work.shipped": "{units} units left {place} with {parcels}",
+    "work.shipped_outside": "{units} units left {place} with {parcels}; recorded in Shopify",
+    "work.withdrawn": "{units} units taken back from {place}: {reason}",
+    "work.cancelled": "{code} given back by {place}: {reason}; {units} units will be routed again",
+    "parcel.in_transit": "{carrier} {tracking} is on the road{at_place}",
+    "parcel.out_for_delivery": "{carrier} {tracking} is out for delivery{at_place}",
+    "parcel.delivered": "{carrier} {tracking} was delivered{at_place}",
+    "parcel.failed": "{carrier} could not deliver {tracking}{at_place}",
+    "parcel.returning": "{carrier} {tracking} is coming back{at_place}",
+    "return.requested": "Return {number} asked for: {units} units",
+    "return.approved": "Return {number} approved: {units} units may come back",
+    "return.declined": "Return {number} declined: {reason}",
+    "return.received": "Return {number}: {units} of {asked} units arrived at {place}",
+    "return.received_extra": "Return {number}: {units} of {asked} units and {extra} that nobody"
+    " asked for arrived at {place}",
+    "return.inspected": "Return {number}: {units} x {sku} {disposition}, {place}",
+    "return.closed": "Return {number} closed",
+    "return.cancelled": "Return {number} cancelled: {reason}",
+    "refund.proposed": "Refund of {amount} {currency} proposed: {reason}",
+    "refund.approved": "Refund of {amount} {currency} approved",
+    "refund.submitted": "Refund of {amount} {currency} accepted by Shopify",
+    "refund.failed": "Refund of {amount} {currency} refused by Shopify: {reason}",
+    "refund.cancelled": "Refund of {amount} {currency} will not be made: {reason}",
+    "refund.cancelled_units": "Refund of {amount} {currency} for {units} cancelled units",
+    "refund.outside": "Refund made outside Switchyard; {amount} {currency} of it is owed by lines",
+    "refund.accepted": "Refund made outside is accepted: {amount} {currency} more is owed; {reason}",
 }
 
 
@@ -76,6 +109,16 @@ def record_many(events: Sequence[EventRow]) -> None:
             [json(e.data) for e in events],
             [e.request_key for e in events],
         ],
+    )
+
+
+def was_recorded(order_id: int, request_key: str | None) -> bool:
+    """Whether a command with this key was done for this order; a command without one never was."""
+    return request_key is not None and bool(
+        fetch(
+            "SELECT 1 FROM orders_event WHERE order_id = %s AND request_key = %s",
+            [order_id, request_key],
+        )
     )
 
 
