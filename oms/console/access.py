@@ -1,0 +1,40 @@
+"""Whether a person may do something, and the page that says why not and whom to ask."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest, HttpResponse
+
+from oms.console.roles import ROLES, TITLES
+
+View = Callable[..., HttpResponse]
+
+
+def may(user: User | AnonymousUser, ability: str) -> bool:
+    """`ability` is a permission name such as console.approve_refunds; empty means everybody."""
+    return not ability or user.has_perm(ability)
+
+
+def who_may(ability: str) -> str:
+    """The roles that may, in words: "Finance or Admin"."""
+    names = [TITLES[role] for role, held in ROLES.items() if ability in held or held == ("*",)]
+    return " or ".join(names)
+
+
+def needs(ability: str) -> Callable[[View], View]:
+    """Decorate a page or an action: without the ability the answer is a page with the reason."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            if may(request.user, ability):
+                return view(request, *args, **kwargs)
+            from oms.console.shell import page
+
+            reason = {"who_may": who_may(ability), "ability": ability}
+            return page(request, "console/locked.html", reason, status=403)
+
+        return guarded
+
+    return decorate
