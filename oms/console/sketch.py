@@ -88,13 +88,13 @@ def _title(place: Place) -> str:
 
 
 def _worth_showing(places: Sequence[Place], target: Place) -> list[Place]:
-    """The places that ship, and of the others those that are not much farther than these."""
+    """The places that ship, and of the others those up to twice as far."""
     shipping = [place for place in places if place.role != "lost"] or list(places)
     reach = max((_degrees(place, target) for place in shipping), default=0.0)
     return [
         place
         for place in places
-        if place.role != "lost" or _degrees(place, target) <= max(reach * 1.6, 3 * NEAREST)
+        if place.role != "lost" or _degrees(place, target) <= max(reach * 2, 3 * NEAREST)
     ]
 
 
