@@ -6,8 +6,14 @@ from typing import TypeVar
 
 from django.db import DatabaseError, OperationalError, transaction
 
+from oms.core.errors import BadPayload, NotYet, Refused
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+# What a row may do to its batch. Anything else is a defect of the process and ends the job.
+EXPECTED = (BadPayload, NotYet, Refused)
+POISON = (DatabaseError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def halve(
@@ -24,10 +30,11 @@ def halve(
             work(rows)
     except OperationalError:
         raise
-    except (DatabaseError, ArithmeticError, LookupError, TypeError, ValueError, RuntimeError) as e:
+    except (*EXPECTED, *POISON) as error:
         if len(rows) == 1:
-            log.exception("a row could not be worked on: %r", rows[0])
-            poison(rows[0], e)
+            if not isinstance(error, EXPECTED):
+                log.exception("a row could not be worked on")
+            poison(rows[0], error)
             return
         middle = len(rows) // 2
         halve(rows[:middle], work, poison)

@@ -9,6 +9,15 @@ class Refused(Exception):
         self.sentence = sentence
 
 
+class NotYet(Exception):
+    """A message is about an order that is not known yet: fetch the order, read the message later."""
+
+    def __init__(self, reason: str, order_remote_id: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.order_remote_id = order_remote_id
+
+
 class BadPayload(Exception):
     """A message from outside cannot be read; the raw bytes are kept and the reason is shown."""
 
