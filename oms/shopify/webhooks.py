@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 CONNECTION_KEPT_SECONDS = 5.0
 PREFIX = "/webhooks/shopify/"
 
+_HANDLE = re.compile(r"[-a-zA-Z0-9_]{1,50}", re.ASCII)
 _TOPIC = re.compile(r"[a-z_]{1,64}/[a-z_]{1,64}", re.ASCII)
 _DELIVERY = re.compile(r"[\x21-\x7e]{1,200}", re.ASCII)
 
@@ -131,6 +132,8 @@ def _door(handle: str) -> Door | None:
     door = _doors.get(handle)
     if door is not None and door.kept_until > time.monotonic():
         return door
+    if not _HANDLE.fullmatch(handle):
+        return None
     row = _run(_FIND, (handle,), fetch=True)
     if row is None:
         _doors.pop(handle, None)
