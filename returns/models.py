@@ -45,7 +45,15 @@ class RMA(models.Model):
                 condition=Q(remote_id__isnull=False),
             ),
         ]
-        indexes = [models.Index(fields=["order"], name="rma_order")]
+        indexes = [
+            models.Index(fields=["order"], name="rma_order"),
+            # Exceptions: what arrived and is not yet closed.
+            models.Index(
+                fields=["store"],
+                name="rma_arrived",
+                condition=Q(state__in=["received", "inspected"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -151,6 +159,10 @@ class Refund(models.Model):
         indexes = [
             models.Index(fields=["order"], name="refund_order"),
             models.Index(fields=["store", "-created_at"], name="refund_newest"),
+            # Exceptions: what waits for somebody to decide.
+            models.Index(
+                fields=["created_at"], name="refund_proposed", condition=Q(state="proposed")
+            ),
         ]
 
     def __str__(self) -> str:

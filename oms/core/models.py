@@ -137,7 +137,13 @@ class Timer(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["kind", "subject_id"], name="timer_one_per_subject"),
         ]
-        indexes = [models.Index(fields=["kind", "due_at"], name="timer_due")]
+        indexes = [
+            models.Index(fields=["kind", "due_at"], name="timer_due"),
+            # Exceptions: work that was tried and could not be done.
+            models.Index(
+                fields=["kind", "subject_id"], name="timer_postponed", condition=Q(attempts__gt=0)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject_id}"

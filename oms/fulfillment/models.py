@@ -52,6 +52,12 @@ class FulfillmentOrder(models.Model):
                 name="fulfillment_order_work",
                 condition=Q(state__in=["planned", "released", "picking", "packed"]),
             ),
+            # Exceptions: work that was released long ago and has not left.
+            models.Index(
+                fields=["released_at"],
+                name="work_on_the_floor",
+                condition=Q(state__in=["released", "picking", "packed"]),
+            ),
         ]
 
     def __str__(self) -> str:

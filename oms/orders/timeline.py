@@ -59,6 +59,8 @@ SENTENCES: dict[str, str] = {
     "refund.cancelled_units": "Refund of {amount} {currency} for {units} cancelled units",
     "refund.outside": "Refund made outside Switchyard; {amount} {currency} of it is owed by lines",
     "refund.accepted": "Refund made outside is accepted: {amount} {currency} more is owed; {reason}",
+    "exception.opened": "For a person to look at: {what}",
+    "exception.closed": "No longer so: {what}",
 }
 
 

@@ -42,22 +42,6 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
-        migrations.AlterModelOptions(
-            name="exceptioncase",
-            options={
-                "permissions": [
-                    ("work_case", "Can claim, hand over, snooze and annotate exceptions"),
-                    ("reroute_units", "Can have units routed again"),
-                    ("cancel_units", "Can cancel units that did not ship"),
-                    ("map_item", "Can say which item a line is"),
-                    ("release_stock", "Can take promised units from an order"),
-                    ("release_hold", "Can release a hold"),
-                    ("send_again", "Can send to Shopify or read a message again"),
-                    ("propose_refund", "Can propose a refund"),
-                ],
-                "verbose_name": "exception",
-            },
-        ),
         pgtrigger.migrations.RemoveTrigger(
             model_name="exceptioncase",
             name="insert_insert",

@@ -63,6 +63,14 @@ class MoneyEntry(models.Model):
             models.UniqueConstraint(fields=["order", "column", "source"], name="money_source_once"),
             models.CheckConstraint(name="money_not_zero", condition=~Q(amount=0)),
         ]
+        indexes = [
+            # Exceptions: only an order of which something was taken back can owe a refund.
+            models.Index(
+                fields=["order"],
+                name="money_taken_back",
+                condition=Q(amount__lt=0) & ~Q(cause__in=["discount", "other"]),
+            ),
+        ]
         triggers = append_only()
 
     def __str__(self) -> str:

@@ -133,6 +133,17 @@ class OrderLine(models.Model):
                 name="line_waiting_for_item",
                 condition=Q(backordered__gt=0) | Q(open__gt=0),
             ),
+            # Exceptions: nobody knows what the line is; goods left that are no longer wanted.
+            models.Index(
+                fields=["order"],
+                name="line_unknown_item",
+                condition=Q(item__isnull=True, open__gt=0, ships=True),
+            ),
+            models.Index(
+                fields=["order"],
+                name="line_shipped_unwanted",
+                condition=Q(shipped__gt=F("wanted")),
+            ),
         ]
 
     def __str__(self) -> str:
