@@ -70,10 +70,10 @@ class Held:
 
 @dataclass(slots=True, frozen=True)
 class Waits:
-    """What the units without a place wait for, and since when."""
+    """Since when units have no place, and why."""
 
     since: datetime
-    condition: str = ""
+    reason: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -247,11 +247,18 @@ def _backordered(facts: Facts) -> list[_Clause]:
     if not waiting:
         return []
     units = sum(line.backordered for line in waiting)
-    what = facts.waits.condition if facts.waits else ""
-    since = f", since {words.date(facts.waits.since, facts.now, facts.zone)}" if facts.waits else ""
     name = f" ({words.short(waiting[0].title)})" if len(waiting) == 1 < len(facts.lines) else ""
-    tail = f"{words.short(what, 80) or 'stock'}{since}{name}"
-    return [_Clause(units, f"waits for {tail}", f"wait for {tail}")]
+    tail = f"{_why_waiting(facts) or ' for stock'}{name}"
+    return [_Clause(units, f"waits{tail}", f"wait{tail}")]
+
+
+def _why_waiting(facts: Facts) -> str:
+    """" since Wed 18 Nov: no free stock", as far as it is recorded."""
+    if facts.waits is None:
+        return ""
+    since = f" since {words.date(facts.waits.since, facts.now, facts.zone)}"
+    reason = words.short(facts.waits.reason, 80)
+    return f"{since}: {reason}" if reason else f" for stock{since}"
 
 
 def _open(facts: Facts) -> list[_Clause]:
@@ -268,9 +275,9 @@ def _open(facts: Facts) -> list[_Clause]:
         clauses.append(_Clause(units, "is not routed yet", "are not routed yet"))
     elif units and unknown:
         clauses.append(_Clause(units, "waits for that line", "wait for that line"))
-    elif units and facts.waits and facts.waits.condition:
-        tail = words.short(facts.waits.condition, 80)
-        clauses.append(_Clause(units, f"waits for {tail}", f"wait for {tail}"))
+    elif units and facts.waits and facts.waits.reason:
+        tail = _why_waiting(facts)
+        clauses.append(_Clause(units, f"waits{tail}", f"wait{tail}"))
     elif units:
         clauses.append(_Clause(units, "is about to be routed", "are about to be routed"))
     return clauses

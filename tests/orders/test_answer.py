@@ -85,22 +85,28 @@ def test_known_lines_wait_for_the_unknown_one():
 
 
 def test_units_without_stock_say_what_they_wait_for_and_since_when():
-    waits = Waits(ago(days=2), "more stock of MUG")
+    waits = Waits(ago(days=2), "no free stock")
     assert answer(facts(line(backordered=2), waits=waits)) == (
-        "All 2 units wait for more stock of MUG, since Wed 18 Nov. Nothing for you to do."
+        "All 2 units wait since Wed 18 Nov: no free stock. Nothing for you to do."
     )
 
 
-def test_without_a_recorded_condition_units_wait_for_stock():
+def test_a_wait_without_a_reason_is_for_stock():
+    assert answer(facts(line(backordered=2), waits=Waits(ago(days=2)))) == (
+        "All 2 units wait for stock since Wed 18 Nov. Nothing for you to do."
+    )
+
+
+def test_without_a_timer_units_wait_for_stock():
     assert answer(facts(line(backordered=1))) == (
         "The only unit waits for stock. Nothing for you to do."
     )
 
 
-def test_open_units_that_were_planned_in_vain_say_the_condition():
-    waits = Waits(ago(days=2), "a location that ships to JP")
+def test_open_units_that_were_planned_in_vain_say_why():
+    waits = Waits(ago(days=2), "no open location ships to JP")
     assert answer(facts(line(open=2), waits=waits)).startswith(
-        "All 2 units wait for a location that ships to JP."
+        "All 2 units wait since Wed 18 Nov: no open location ships to JP."
     )
 
 
@@ -142,11 +148,11 @@ def test_part_shipped_and_the_rest_waits():
             line(1, "Linen throw", shipped=2),
             line(2, "Stoneware mug", backordered=1),
             sent=[Sent("Leeds", 2, ago(days=1))],
-            waits=Waits(ago(days=2), "stock of MUG"),
+            waits=Waits(ago(days=2), "no free stock"),
         )
     )
     assert text == (
-        "2 of 3 units left Leeds yesterday; 1 waits for stock of MUG, since Wed 18 Nov "
+        "2 of 3 units left Leeds yesterday; 1 waits since Wed 18 Nov: no free stock "
         "(Stoneware mug). Nothing for you to do."
     )
 
