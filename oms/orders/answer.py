@@ -253,7 +253,7 @@ def _backordered(facts: Facts) -> list[_Clause]:
 
 
 def _why_waiting(facts: Facts) -> str:
-    """" since Wed 18 Nov: no free stock", as far as it is recorded."""
+    """Since when and why, as far as it is recorded, to stand after "wait"."""
     if facts.waits is None:
         return ""
     since = f" since {words.date(facts.waits.since, facts.now, facts.zone)}"

@@ -4,12 +4,15 @@ To add a kind: a line in SENTENCES with the names of the data it needs. Data hol
 numbers, never a customer's name or address, so that an erasure request edits no history.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from oms.core.actor import Actor
 from oms.core.sql import execute, fetch, json
+from oms.orders import words
 from oms.orders.models import Event
 
 SENTENCES: dict[str, str] = {
@@ -22,7 +25,7 @@ SENTENCES: dict[str, str] = {
     "order.item_mapped": "Line {position}: SKU {sku} is now known as {item}",
     "hold.placed": "Held: {reason}",
     "hold.released": "Hold released: {reason}",
-    "payment.recorded": "{kind} of {amount} {currency}: {status}",
+    "payment.recorded": "{kind} of {money}: {status}",
     "routing.routed": "{units} units to {places}",
     "routing.partly": "{units} units to {places}; {waiting} wait for stock",
     "routing.waits": "No location can ship {waiting} units: {reason}",
@@ -51,14 +54,14 @@ SENTENCES: dict[str, str] = {
     "return.inspected": "Return {number}: {units} x {sku} {disposition}, {place}",
     "return.closed": "Return {number} closed",
     "return.cancelled": "Return {number} cancelled: {reason}",
-    "refund.proposed": "Refund of {amount} {currency} proposed: {reason}",
-    "refund.approved": "Refund of {amount} {currency} approved",
-    "refund.submitted": "Refund of {amount} {currency} accepted by Shopify",
-    "refund.failed": "Refund of {amount} {currency} refused by Shopify: {reason}",
-    "refund.cancelled": "Refund of {amount} {currency} will not be made: {reason}",
-    "refund.cancelled_units": "Refund of {amount} {currency} for {units} cancelled units",
-    "refund.outside": "Refund made outside Switchyard; {amount} {currency} of it is owed by lines",
-    "refund.accepted": "Refund made outside is accepted: {amount} {currency} more is owed; {reason}",
+    "refund.proposed": "Refund of {money} proposed: {reason}",
+    "refund.approved": "Refund of {money} approved",
+    "refund.submitted": "Refund of {money} accepted by Shopify",
+    "refund.failed": "Refund of {money} refused by Shopify: {reason}",
+    "refund.cancelled": "Refund of {money} will not be made: {reason}",
+    "refund.cancelled_units": "Refund of {money} for {units} cancelled units",
+    "refund.outside": "Refund made outside Switchyard; {money} of it is owed by lines",
+    "refund.accepted": "Refund made outside is accepted: {money} more is owed; {reason}",
     "exception.opened": "For a person to look at: {what}",
     "exception.closed": "No longer so: {what}",
 }
@@ -129,7 +132,13 @@ def sentence(event: Event) -> str:
     template = SENTENCES.get(event.kind)
     if template is None:
         return f"{event.kind}: {event.data}"
-    return template.format_map(_Facts(event.data))
+    facts = _Facts(event.data)
+    if "amount" in facts and "currency" in facts:
+        facts["money"] = words.money(Decimal(str(facts["amount"])), facts["currency"])
+    return _ONE_UNIT.sub("1 unit", template.format_map(facts))
+
+
+_ONE_UNIT = re.compile(r"\b1 units\b")
 
 
 class _Facts(dict[str, Any]):
