@@ -1,0 +1,30 @@
+"""The verbs of the fulfillment room, by what they are about."""
+
+from oms.fulfillment.commands.handling import Outcome
+from oms.fulfillment.commands.parcels import Scan, record_scan, record_scans
+from oms.fulfillment.commands.picking import pack, pick, pick_all, short_pick, start_picking
+from oms.fulfillment.commands.releasing import release, release_due
+from oms.fulfillment.commands.shipping import Box, HandOver, Shipped, ship, ship_many
+from oms.fulfillment.commands.taking_back import Withdrawn, cancel, withdraw
+
+__all__ = [
+    "Box",
+    "HandOver",
+    "Outcome",
+    "Scan",
+    "Shipped",
+    "Withdrawn",
+    "cancel",
+    "pack",
+    "pick",
+    "pick_all",
+    "record_scan",
+    "record_scans",
+    "release",
+    "release_due",
+    "ship",
+    "ship_many",
+    "short_pick",
+    "start_picking",
+    "withdraw",
+]

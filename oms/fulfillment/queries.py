@@ -1,0 +1,98 @@
+"""Reads of the fulfillment room: work of an order, floor of a location, parcel by number."""
+
+from collections.abc import Sequence
+
+from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum
+
+from oms.core.sql import fetch
+from oms.fulfillment.models import (
+    FulfillmentOrder,
+    FulfillmentOrderLine,
+    Parcel,
+    ParcelEvent,
+    ParcelLine,
+    Shipment,
+)
+from oms.fulfillment.states import Work as State
+
+ON_THE_FLOOR = (State.RELEASED, State.PICKING, State.PACKED)
+
+
+def work_of_order(order_id: int) -> QuerySet[FulfillmentOrder]:
+    """All work of an order, oldest first, with lines, shipments, parcels and scans: six queries."""
+    lines = FulfillmentOrderLine.objects.select_related("line").order_by("id")
+    contents = ParcelLine.objects.select_related("work_line__line").order_by("id")
+    scans = ParcelEvent.objects.order_by("at", "id")
+    return (
+        FulfillmentOrder.objects.filter(order_id=order_id)
+        .select_related("location")
+        .prefetch_related(
+            Prefetch("lines", lines),
+            Prefetch("shipments", Shipment.objects.order_by("id")),
+            Prefetch("shipments__parcels", Parcel.objects.order_by("id")),
+            Prefetch("shipments__parcels__lines", contents),
+            Prefetch("shipments__parcels__events", scans),
+        )
+        .order_by("id")
+    )
+
+
+def floor_list(
+    location_id: int,
+    *,
+    states: Sequence[str] = ON_THE_FLOOR,
+    after_id: int = 0,
+    limit: int = 50,
+) -> QuerySet[FulfillmentOrder]:
+    """What a location has to do now, oldest first, with `asked` and `picked` units.
+
+    The next page starts after the last id of this one.
+    """
+    return (
+        FulfillmentOrder.objects.filter(location_id=location_id, state__in=states, id__gt=after_id)
+        .select_related("order")
+        .annotate(asked=Sum("lines__quantity"), picked=Sum("lines__picked"))
+        .order_by("id")[:limit]
+    )
+
+
+def floor_counts(store_id: int) -> list[tuple[int, str, int]]:
+    """How much work stands in each state: (location id, state, pieces of work)."""
+    return fetch(
+        """
+        SELECT w.location_id, w.state, count(*) FROM fulfillment_fulfillmentorder w
+        JOIN inventory_location l ON l.id = w.location_id
+        WHERE l.store_id = %s AND w.state IN ('planned', 'released', 'picking', 'packed')
+        GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        [store_id],
+    )
+
+
+def pick_list(work_id: int) -> QuerySet[FulfillmentOrderLine]:
+    """The lines a picker still has to do or has done, with the item to scan."""
+    return (
+        FulfillmentOrderLine.objects.filter(fulfillment_order_id=work_id, quantity__gt=0)
+        .select_related("line__item")
+        .annotate(left=F("quantity") - F("picked"))
+        .order_by("id")
+    )
+
+
+def parcels_by_tracking(store_id: int, number: str) -> QuerySet[Parcel]:
+    """Parcels with this tracking number, whatever the carrier: exact, since people paste it."""
+    return (
+        Parcel.objects.filter(store_id=store_id, tracking_number=number.strip())
+        .select_related("shipment__fulfillment_order__order")
+        .order_by("id")
+    )
+
+
+def parcels_of_orders(order_ids: Sequence[int]) -> list[tuple[int, int, int]]:
+    """For lists: (order id, parcels, delivered parcels)."""
+    rows = (
+        Parcel.objects.filter(shipment__fulfillment_order__order_id__in=order_ids)
+        .values_list("shipment__fulfillment_order__order_id")
+        .annotate(parcels=Count("id"), delivered=Count("id", filter=Q(delivered_at__isnull=False)))
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
