@@ -118,7 +118,7 @@ def _wake_waiting(item_ids: Sequence[int]) -> None:
     rows = fetch(
         """
         SELECT DISTINCT store_id, order_id FROM orders_orderline
-        WHERE item_id = ANY(%s::bigint[]) AND (backordered > 0 OR open > 0) ORDER BY order_id
+        WHERE item_id = ANY(%s::bigint[]) AND backordered > 0 ORDER BY order_id
         """,
         [sorted(set(item_ids))],
     )

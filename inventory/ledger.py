@@ -1,11 +1,10 @@
 """The single door to stock: every counter changes here, together with its append-only entry."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from oms.core.actor import Actor
-from oms.core.sql import Row, copy_in, execute, fetch
+from oms.core.sql import Row, copy_in, execute, fetch, ints
 
 BUCKETS = ("on_hand", "reserved", "safety", "damaged")
 
@@ -62,14 +61,15 @@ def post(
         return
     if locked is None:
         locked = lock(c.level_id for c in changes)
-    moved: dict[int, Counter[str]] = {}
+    moved: dict[int, dict[str, int]] = {}
     entries: list[Row] = []
     for change in changes:
         level = locked[change.level_id]
         before: int = getattr(level, change.bucket)
         after = before + change.delta
         setattr(level, change.bucket, after)
-        moved.setdefault(level.id, Counter())[change.bucket] += change.delta
+        sums = moved.setdefault(level.id, {})
+        sums[change.bucket] = sums.get(change.bucket, 0) + change.delta
         entries.append(
             (
                 level.store_id,
@@ -84,7 +84,9 @@ def post(
             )
         )
     ids = sorted(moved)
-    execute(_UPDATE, [ids, *[[moved[i][bucket] for i in ids] for bucket in BUCKETS]])
+    execute(
+        _UPDATE, [ints(ids), *(ints(moved[i].get(bucket, 0) for i in ids) for bucket in BUCKETS)]
+    )
     copy_in("inventory_stockentry", _ENTRY, entries)
 
 

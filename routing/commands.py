@@ -19,7 +19,7 @@ from oms.core.actor import ROUTING, Actor
 from oms.core.failpoints import failpoint
 from oms.core.sql import copy_in, execute, json, next_ids
 from oms.orders import timeline, units
-from oms.orders.locks import lock_orders
+from oms.orders.locks import lock_free_orders
 from routing import facts
 from routing.facts import Destination, OpenLine, Place, Policy
 from routing.planner import Plan, Question, plan
@@ -68,7 +68,8 @@ def route_due(*, limit: int, actor: Actor = ROUTING) -> Routed:
 
 
 def _route(store_id: int, order_ids: Sequence[int], actor: Actor, result: Routed) -> None:
-    lock_orders(order_ids)
+    # Whoever holds an order may want its timer, which we hold: leave that order for the next round.
+    order_ids = lock_free_orders(order_ids)
     destinations = facts.destinations(order_ids)
     lines = facts.open_lines([d.order_id for d in destinations if not d.held])
     places = facts.places(store_id)

@@ -98,7 +98,7 @@ def _greedy(need: Sequence[int], caps: Sequence[Sequence[int]], useful: Sequence
     left, chosen = list(need), []
     while any(left):
         rest = [n for n in useful if n not in chosen]
-        best = max(rest, key=lambda n: _gain(left, caps[n]))  # noqa: B023  (used at once)
+        best = max(rest, key=lambda n: _gain(left, caps[n]))
         chosen.append(best)
         left = [max(0, q - c) for q, c in zip(left, caps[best], strict=True)]
     return chosen

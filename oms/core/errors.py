@@ -10,7 +10,7 @@ class Refused(Exception):
 
 
 class NotYet(Exception):
-    """A message is about an order that is not known yet: fetch the order, read the message later."""
+    """A message is about an order we do not know yet: fetch the order, read it later."""
 
     def __init__(self, reason: str, order_remote_id: int | None = None) -> None:
         super().__init__(reason)

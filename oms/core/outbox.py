@@ -121,6 +121,19 @@ def claim(*, limit: int, lease_seconds: int, topics: Iterable[str] | None = None
     return [Intent(*row) for row in sorted(rows)]
 
 
+def any_due() -> bool:
+    """Whether an intent waits, for the scheduler that rings the bell."""
+    return bool(
+        fetch(
+            """
+            SELECT 1 FROM core_outboxintent
+            WHERE state IN ('waiting', 'sending', 'unknown') AND due_at <= now()
+              AND (lease_until IS NULL OR lease_until < now()) LIMIT 1
+            """
+        )
+    )
+
+
 def applied(
     intent: Intent, *, remote_id: str = "", request: Any = None, answer: Any = None
 ) -> bool:

@@ -1,13 +1,12 @@
 """Units of order lines move between buckets, many at once; the buckets always add up."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 
 from oms.core.errors import Refused
-from oms.core.sql import execute
+from oms.core.sql import execute, ints
 from oms.orders.models.order import BUCKETS
 
 
@@ -26,25 +25,27 @@ def move(moves: Iterable[Move]) -> None:
 
     The caller holds the lock on the orders of these lines.
     """
-    deltas: dict[int, Counter[str]] = {}
+    deltas: dict[int, list[int]] = {}
     for m in moves:
-        if m.source not in BUCKETS or m.target not in BUCKETS:
-            raise ValueError(f"no such bucket: {m.source} or {m.target}")
-        line = deltas.setdefault(m.line_id, Counter())
-        line[m.source] -= m.quantity
-        line[m.target] += m.quantity
+        line = deltas.get(m.line_id)
+        if line is None:
+            line = deltas[m.line_id] = [0] * len(BUCKETS)
+        line[_POSITION[m.source]] -= m.quantity
+        line[_POSITION[m.target]] += m.quantity
     if not deltas:
         return
     ids = sorted(deltas)
+    columns = zip(*(deltas[i] for i in ids), strict=True)
     try:
         with transaction.atomic():
-            execute(_UPDATE, [ids, *[[deltas[i][bucket] for i in ids] for bucket in BUCKETS]])
+            execute(_UPDATE, [ints(ids), *map(ints, columns)])
     except IntegrityError as error:
         raise Refused(
             "Some of these units have moved on meanwhile; look at the order again and retry."
         ) from error
 
 
+_POSITION = {bucket: position for position, bucket in enumerate(BUCKETS)}
 _UPDATE = """
 UPDATE orders_orderline l SET
     open = l.open + t.open, reserved = l.reserved + t.reserved,

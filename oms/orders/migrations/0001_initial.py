@@ -620,7 +620,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="orderline",
             index=models.Index(
-                condition=models.Q(("backordered__gt", 0), ("open__gt", 0), _connector="OR"),
+                condition=models.Q(("backordered__gt", 0)),
                 fields=["item"],
                 name="line_waiting_for_item",
             ),

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="orderline",
             index=models.Index(
-                condition=models.Q(("item__isnull", True), ("open__gt", 0), ("ships", True)),
+                condition=models.Q(("item__isnull", True), ("ships", True)),
                 fields=["order"],
                 name="line_unknown_item",
             ),

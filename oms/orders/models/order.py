@@ -127,17 +127,18 @@ class OrderLine(models.Model):
             ),
         ]
         indexes = [
-            # Planning a backorder and listing who waits for an item.
+            # Who waits for an item. `open` stands in no condition: nearly every line leaves it
+            # soon, and that update shall stay within its page.
             models.Index(
                 fields=["item"],
                 name="line_waiting_for_item",
-                condition=Q(backordered__gt=0) | Q(open__gt=0),
+                condition=Q(backordered__gt=0),
             ),
             # Exceptions: nobody knows what the line is; goods left that are no longer wanted.
             models.Index(
                 fields=["order"],
                 name="line_unknown_item",
-                condition=Q(item__isnull=True, open__gt=0, ships=True),
+                condition=Q(item__isnull=True, ships=True),
             ),
             models.Index(
                 fields=["order"],

@@ -1,0 +1,86 @@
+"""The bell: a job says that there is work and carries nothing that matters.
+
+A job may run never, twice or late. It drains rows until there are none, and ends; the scheduler
+rings again as long as rows are due (oms/wiring.py says when).
+"""
+
+import logging
+import time
+
+import django_rq
+from redis.exceptions import RedisError
+
+from oms import flow, wiring
+from oms.exceptions import sweep
+from oms.fulfillment import commands as fulfillment
+from oms.shopify import push, reconcile
+from routing import commands as routing
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+DRAIN_SECONDS = 50
+JOB_SECONDS = 120
+BELL_SECONDS = 30
+
+
+def drain_intake() -> int:
+    """Read the inbox, route what is due, release what may go, until nothing is left."""
+    began, count = _answer("drain_intake"), 0
+    while time.monotonic() - began < DRAIN_SECONDS:
+        read = flow.drain_inbox(wiring.HANDLERS, limit=BATCH)
+        routed = routing.route_due(limit=BATCH).orders
+        released = len(fulfillment.release_due(BATCH).done)
+        if not (read or routed or released):
+            break
+        count += read + routed + released
+    return count
+
+
+def push_outbox() -> int:
+    """Tell Shopify what it has to know, until nothing is due."""
+    began, count = _answer("push_outbox"), 0
+    while time.monotonic() - began < DRAIN_SECONDS:
+        sent = push.drain(wiring.OUTBOX, limit=BATCH)
+        if not sent:
+            break
+        count += sent
+    return count
+
+
+def sweep_exceptions() -> None:
+    """Open, refresh and close the rows of the exception queue."""
+    _answer("sweep_exceptions")
+    sweep.sweep()
+
+
+def reconcile_orders() -> None:
+    """Ask Shopify what changed lately, and take in what no message told us."""
+    _answer("reconcile_orders")
+    reconcile.reconcile_all()
+
+
+def ring(name: str) -> bool:
+    """Put a job in its queue unless one waits there already. A silent Redis costs only time."""
+    queue = django_rq.get_queue(wiring.JOBS[name].queue)
+    try:
+        if not queue.connection.set(_bell(name), "1", nx=True, ex=BELL_SECONDS):
+            return False
+        queue.enqueue(f"oms.jobs.{name}", job_timeout=JOB_SECONDS, result_ttl=0, failure_ttl=3600)
+    except RedisError as error:
+        log.warning("the bell for %s did not ring: %s", name, error)
+        return False
+    return True
+
+
+def _answer(name: str) -> float:
+    """Let the bell be rung again from here on: rows that come now may need another job."""
+    try:
+        django_rq.get_queue(wiring.JOBS[name].queue).connection.delete(_bell(name))
+    except RedisError as error:
+        log.warning("the bell for %s could not be cleared: %s", name, error)
+    return time.monotonic()
+
+
+def _bell(name: str) -> str:
+    return f"switchyard:bell:{name}"
