@@ -1,0 +1,240 @@
+"""Ways out of a case: each says what it will do before it does it, by a command of a lower room.
+
+A way is listed under its kind in kinds.py. Its effect always has four lines in one order: stock,
+money, date, message; what does not change is written out, since a blank could mean unknown.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from inventory import ledger
+from oms.core import inbox, outbox, timers
+from oms.core.actor import Actor
+from oms.core.errors import Refused
+from oms.core.sql import fetch
+from oms.exceptions.models import ExceptionCase
+from oms.fulfillment.commands import taking_back
+from oms.orders import holds
+from oms.orders.locks import lock_orders
+from oms.orders.words import count_of, listed, money, short
+
+UNCHANGED = "unchanged"
+NONE = "none"
+
+Answers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a way does, before it is done."""
+
+    stock: str = UNCHANGED
+    money: str = ""
+    date: str = UNCHANGED
+    message: str = NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`ability` is the right it needs, `asks` what a person must say first: (name, question).
+
+    `hindrance` returns why the way is not open for this case, or nothing.
+    """
+
+    code: str
+    label: str
+    ability: str
+    preview: Callable[[ExceptionCase], Effect]
+    run: Callable[[ExceptionCase, Answers, Actor], str]
+    asks: tuple[tuple[str, str], ...] = ()
+    hindrance: Callable[[ExceptionCase], str] = lambda case: ""
+
+
+def _nothing(case: ExceptionCase) -> str:
+    return money(Decimal(0), case.order.currency if case.order else case.store.currency)
+
+
+def _preview_route_again(case: ExceptionCase) -> Effect:
+    return Effect(
+        stock="reserved where units are free now, else unchanged",
+        money=_nothing(case),
+        date="as soon as a location has the units",
+    )
+
+
+def _route_again(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    timers.start(store_id=case.store_id, kind="route", subject_ids=[_order_id(case)])
+    return "Routing looks at the order again now."
+
+
+def _preview_move_on(case: ExceptionCase) -> Effect:
+    return Effect(
+        stock="reserved where units are free now; planned work is released",
+        money=_nothing(case),
+        date="as soon as a location has the units",
+    )
+
+
+def _move_on(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    timers.start(store_id=case.store_id, kind="route", subject_ids=[_order_id(case)])
+    timers.start(store_id=case.store_id, kind="release", subject_ids=[_order_id(case)])
+    return "The order is routed and released again now."
+
+
+def _preview_take_back(case: ExceptionCase) -> Effect:
+    losing = [f"{units} from {name}" for name, units, _ in case.facts["losing"][:3]]
+    more = len(case.facts["losing"]) - len(losing)
+    return Effect(
+        stock=f"{short(case.facts['location'], 20)} gives back "
+        + listed([*losing, *([f"{more} more"] if more else [])]),
+        money=_nothing(case),
+        date="new date from the location that takes over, or a wait for stock",
+    )
+
+
+def _take_back(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    """The promises named in the facts are taken back with the work they belong to."""
+    work = fetch(
+        """
+        SELECT DISTINCT w.id, w.order_id FROM fulfillment_fulfillmentorder w
+        JOIN fulfillment_fulfillmentorderline f ON f.fulfillment_order_id = w.id
+        JOIN inventory_reservation r ON r.id = f.reservation_id
+        WHERE f.reservation_id = ANY(%s::bigint[]) AND r.state = 'pending' ORDER BY w.id
+        """,
+        [[reservation_id for _, _, reservation_id in case.facts["losing"]]],
+    )
+    if not work:
+        raise Refused("These promises have ended meanwhile; wait for the next check.")
+    # All orders, then all shelves, before the first piece of work: nobody waits in a circle.
+    lock_orders(order_id for _, order_id in work)
+    ledger.lock(
+        level_id
+        for (level_id,) in fetch(
+            "SELECT r.level_id FROM inventory_reservation r"
+            " JOIN fulfillment_fulfillmentorderline f ON f.reservation_id = r.id"
+            " WHERE f.fulfillment_order_id = ANY(%s::bigint[])",
+            [[work_id for work_id, _ in work]],
+        )
+    )
+    reason = f"{case.facts['location']} has too few {case.facts['sku']}"
+    for work_id, _ in work:
+        taking_back.cancel(work_id=work_id, reason=reason, actor=actor)
+    return f"{count_of(len({order_id for _, order_id in work}), 'order')} will be routed again."
+
+
+def _no_promise(case: ExceptionCase) -> str:
+    return "" if case.facts["losing"] else "no order was promised these units"
+
+
+def _preview_send_again(case: ExceptionCase) -> Effect:
+    return Effect(
+        money="as written in the refund, once"
+        if case.facts["topic"] == "refund.create"
+        else _nothing(case),
+        message="Shopify is asked first whether it knows; only then it is told again",
+    )
+
+
+def _send_again(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    if not outbox.send_again(intent_id=_subject_id(case)):
+        raise Refused("It is no longer refused: somebody has sent it again.")
+    return "Shopify is asked, and told again if it does not know."
+
+
+def _preview_read_again(case: ExceptionCase) -> Effect:
+    return Effect(stock="as the message says", money="as the message says")
+
+
+def _read_again(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    if not inbox.read_again(_subject_id(case)):
+        raise Refused("The message waits in line already.")
+    return "The message is read again now."
+
+
+def _preview_set_aside(case: ExceptionCase) -> Effect:
+    return Effect(money=_nothing(case))
+
+
+def _set_aside(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    message = _subject_id(case)
+    waiting = fetch(
+        "SELECT 1 FROM core_inboxmessage WHERE id = %s AND state = 'quarantined' FOR UPDATE",
+        [message],
+    )
+    if not waiting:
+        raise Refused("The message waits in line again: somebody has it read.")
+    inbox.ignored([message], [f"{actor.name}: {answers['reason']}"])
+    return f"The message is not applied: {answers['reason']}"
+
+
+def _preview_release_hold(case: ExceptionCase) -> Effect:
+    return Effect(
+        stock="reserved where units are free, unless another hold is open",
+        money=_nothing(case),
+        date="counts from now",
+    )
+
+
+def _release_hold(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    holds.release(hold_id=case.facts["hold"], actor=actor)
+    return "The hold is released."
+
+
+def _no_hold(case: ExceptionCase) -> str:
+    return "" if case.facts.get("hold") else "the address has to come from Shopify"
+
+
+def _subject_id(case: ExceptionCase) -> int:
+    return int(case.subject.partition(":")[2])
+
+
+def _order_id(case: ExceptionCase) -> int:
+    if case.order_id is None:
+        raise Refused("This exception is about no single order.")
+    return case.order_id
+
+
+_ROUTE_AGAIN = Way(
+    "route_again", "Route it again now", "route_orders", _preview_route_again, _route_again
+)
+UNROUTABLE = (_ROUTE_AGAIN,)
+UNKNOWN_ITEM = ()
+STOCK_SHORT = (
+    Way(
+        "take_back",
+        "Take the units back from the newest orders",
+        "route_orders",
+        _preview_take_back,
+        _take_back,
+        hindrance=_no_promise,
+    ),
+)
+WRITE_BACK_FAILED = (
+    Way("send_again", "Send it again", "retry_writes", _preview_send_again, _send_again),
+)
+QUARANTINED_MESSAGE = (
+    Way("read_again", "Read it again", "retry_writes", _preview_read_again, _read_again),
+    Way(
+        "set_aside",
+        "Leave it: it is dealt with",
+        "retry_writes",
+        _preview_set_aside,
+        _set_aside,
+        asks=(("reason", "What was done"),),
+    ),
+)
+HOLD = (
+    Way(
+        "release_hold",
+        "Release the hold",
+        "hold_orders",
+        _preview_release_hold,
+        _release_hold,
+        hindrance=_no_hold,
+    ),
+)
+REFUND_DIFFERS = ()
+STUCK_ORDER = (
+    Way("move_on", "Route and release it again now", "route_orders", _preview_move_on, _move_on),
+)

@@ -1,0 +1,122 @@
+"""What does not add up in goods and money that go back.
+
+Each query returns (store_id, subject, order_id, facts, at_stake); %(now)s is the time of the check.
+"""
+
+# Driven by money_taken_back: only orders of which something was taken back can owe a refund. Ten
+# quiet minutes first, since a cancellation and its refund are told in two messages. Money on its
+# way is every refund not yet failed, less what its transactions already moved; after three days
+# without a word from the payment provider it is no longer believed. A refund that Shopify refused
+# is shown by its write-back.
+REFUND_DIFFERS = """
+WITH taken_back AS (
+    SELECT DISTINCT store_id, order_id FROM orders_moneyentry
+    WHERE amount < 0 AND NOT (cause IN ('discount', 'other'))
+), columns AS (
+    SELECT t.store_id, t.order_id, m.currency, m.owed, m.moved, m.refunded
+    FROM taken_back t
+    CROSS JOIN LATERAL (
+        SELECT min(e.currency) AS currency, max(e.at) AS newest,
+               coalesce(sum(e.amount) FILTER (WHERE e."column" = 'owed'), 0) AS owed,
+               coalesce(sum(e.amount) FILTER (WHERE e."column" = 'moved'), 0) AS moved,
+               coalesce(-sum(e.amount) FILTER (WHERE e."column" = 'moved' AND e.amount < 0), 0)
+                   AS refunded
+        FROM orders_moneyentry e WHERE e.order_id = t.order_id
+    ) m
+    WHERE m.owed <> m.moved AND m.newest <= %(now)s::timestamptz - interval '10 minutes'
+), differences AS (
+    SELECT c.*, way.sent AS on_its_way, way.failed,
+           CASE WHEN c.moved - c.owed - way.sent >= 0 THEN c.moved - c.owed - way.sent
+                ELSE -least(c.refunded, c.owed + way.sent - c.moved) END AS difference
+    FROM columns c
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(greatest(r.owed - done.moved, 0)) FILTER (
+                   WHERE r.state IN ('proposed', 'approved')
+                      OR r.state = 'submitted' AND done.failed = ''
+                         AND r.submitted_at > %(now)s::timestamptz - interval '3 days'), 0) AS sent,
+               coalesce(max(nullif(done.failed, '')),
+                        max(r.reason) FILTER (WHERE r.state = 'failed'), '') AS failed
+        FROM returns_refund r
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(p.amount) FILTER (WHERE p.status = 'success'), 0) AS moved,
+                   coalesce(max(coalesce(nullif(p.error, ''), 'the payment provider refused it'))
+                       FILTER (WHERE p.status IN ('failure', 'error')), '') AS failed
+            FROM orders_paymenttransaction p
+            WHERE p.order_id = r.order_id AND p.refund_remote_id = r.remote_id
+              AND p.kind = 'refund'
+        ) done
+        WHERE r.order_id = c.order_id
+    ) way
+)
+SELECT d.store_id, 'order:' || d.order_id AS subject, d.order_id,
+       jsonb_build_object(
+           'difference', d.difference::text, 'owed', d.owed::text, 'moved', d.moved::text,
+           'on_its_way', d.on_its_way::text, 'refunded', d.refunded::text,
+           'currency', d.currency, 'failed', left(d.failed, 200)) AS facts,
+       abs(d.difference) AS at_stake
+FROM differences d
+WHERE d.difference <> 0
+  AND NOT EXISTS (SELECT 1 FROM core_outboxintent x WHERE x.order_id = d.order_id
+                  AND x.state = 'rejected' AND x.topic = 'refund.create')
+"""
+
+# Driven by refund_proposed.
+REFUND_WAITING = """
+SELECT r.store_id, 'refund:' || r.id AS subject, r.order_id,
+       jsonb_build_object('owed', r.owed::text, 'currency', r.currency, 'by', r.proposed_by,
+                          'since', to_char(r.created_at AT TIME ZONE s.timezone, 'Dy FMDD Mon'))
+           AS facts,
+       r.owed AS at_stake
+FROM returns_refund r JOIN core_store s ON s.id = r.store_id
+WHERE r.state = 'proposed' AND r.created_at <= %(now)s::timestamptz - interval '24 hours'
+"""
+
+# Driven by rma_arrived. A return that comes in several parcels has two days to become whole.
+RETURN_DIFFERS = """
+SELECT m.store_id, 'rma:' || m.id AS subject, m.order_id,
+       jsonb_build_object(
+           'number', m.number, 'lines', goods.lines, 'title', left(goods.title, 80),
+           'declared', goods.declared, 'received', goods.received, 'missing', goods.missing)
+           AS facts,
+       goods.at_stake
+FROM returns_rma m
+CROSS JOIN LATERAL (
+    SELECT count(*) AS lines, min(coalesce(nullif(l.title, ''), l.sku)) AS title,
+           sum(n.quantity) AS declared, sum(n.received) AS received,
+           coalesce(sum(lost.units), 0) AS missing,
+           sum((n.quantity - n.received + coalesce(lost.units, 0)) * l.unit_price) AS at_stake
+    FROM returns_rmaline n
+    JOIN orders_orderline l ON l.id = n.line_id
+    LEFT JOIN LATERAL (
+        SELECT sum(i.quantity) AS units FROM returns_inspection i
+        WHERE i.rma_line_id = n.id AND i.disposition = 'missing'
+    ) lost ON true
+    WHERE n.rma_id = m.id
+) goods
+WHERE m.state IN ('received', 'inspected')
+  AND (goods.missing > 0
+       OR goods.received < goods.declared
+          AND (m.state = 'inspected'
+               OR m.received_at <= %(now)s::timestamptz - interval '48 hours'))
+"""
+
+# Driven by line_shipped_unwanted. It stands here and not with the orders because a return under way
+# is the way out of it.
+CANCELLED_AFTER_SHIP = """
+SELECT l.store_id, 'order:' || l.order_id AS subject, l.order_id,
+       jsonb_build_object('units', sum(least(l.shipped, l.shipped - l.wanted))) AS facts,
+       sum(least(l.shipped, l.shipped - l.wanted) * l.unit_price) AS at_stake
+FROM orders_orderline l
+JOIN orders_order o ON o.id = l.order_id
+WHERE l.shipped > l.wanted AND o.cancelled_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM returns_rma m WHERE m.order_id = l.order_id
+                  AND m.state NOT IN ('declined', 'cancelled'))
+GROUP BY l.store_id, l.order_id
+"""
+
+DETECTORS = {
+    "refund_differs": REFUND_DIFFERS,
+    "refund_waiting": REFUND_WAITING,
+    "return_differs": RETURN_DIFFERS,
+    "cancelled_after_ship": CANCELLED_AFTER_SHIP,
+}
