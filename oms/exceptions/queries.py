@@ -111,7 +111,7 @@ class Panel:
     checked_at: datetime | None
     ways: list[Offer]
     notes: list[Note]
-    closed_before: list[datetime]
+    closed_before: list[datetime | None]
 
 
 def page(

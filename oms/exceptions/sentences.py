@@ -58,7 +58,7 @@ def write_back_failed(f: Facts) -> str:
 
 def write_back_late(f: Facts) -> str:
     """312 shipments wait for Shopify since Fri 20 Nov 09:10"""
-    told = TOLD.get(f["topic"], f["topic"]).removeprefix("the ")
+    told = TOLD.get(f["topic"], str(f["topic"])).removeprefix("the ")
     verb = "waits" if f["writes"] == 1 else "wait"
     return f"{count_of(f['writes'], told)} {verb} for Shopify since {f['since']}"
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, OperationalError, connection, transaction
@@ -63,7 +64,7 @@ def sweep(*, kinds: Collection[str] | None = None, now: datetime | None = None) 
 @transaction.atomic
 def _sweep_kind(code: str, kind: Kind, team_id: int, now: datetime) -> Swept:
     execute("SELECT pg_advisory_xact_lock(hashtext('switchyard.sweep'), hashtext(%s))", [code])
-    values = {
+    values: dict[str, Any] = {
         "kind": code,
         "now": now,
         "due": now + kind.due,
