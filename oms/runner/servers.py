@@ -216,17 +216,19 @@ def is_postgres_ready(state: Path) -> bool:
 
 
 def is_valkey_ready(state: Path) -> bool:
-    client = redis.Redis(
-        unix_socket_path=str(addresses.valkey_socket(state)),
-        socket_timeout=2,
-        retry=Retry(NoBackoff(), retries=0),
-    )
+    client = redis_client(f"unix://{addresses.valkey_socket(state)}")
     try:
         return bool(client.ping())
-    except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
+    except (redis.ConnectionError, redis.TimeoutError):  # BusyLoadingError is one of these
         return False
     finally:
         client.close()
+
+
+def redis_client(url: str) -> redis.Redis:
+    """A client that says at once when nobody answers, instead of trying for many seconds."""
+    retry = Retry(NoBackoff(), retries=0)
+    return redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=retry)
 
 
 def _wait_for_running_servers(state: Path) -> None:

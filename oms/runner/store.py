@@ -1,0 +1,75 @@
+"""The control side of the local store: place orders, and ask how far it is."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_SECONDS = 5
+
+
+class StoreAway(Exception):
+    """The store does not answer just now."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Orders asked of the store, noted on disk so that a killed run is taken up where it was."""
+
+    orders: int
+    rate: float
+    # How many the store had been asked for before, in all: it tells whether it heard of this feed.
+    target_before: int
+
+
+def status(store_url: str) -> dict[str, Any]:
+    """{"placed": n, "target": n, "webhooks_pending": n, ...}"""
+    return _call(urllib.request.Request(f"{store_url}/sandbox/status"))
+
+
+def is_answering(store_url: str) -> bool:
+    try:
+        status(store_url)
+    except StoreAway:
+        return False
+    return True
+
+
+def begin_feed(store_url: str, note: Path, orders: int, rate: float) -> Feed:
+    """Ask the store for orders, once: the same feed begun again after a kill only goes on."""
+    target = status(store_url)["target"]
+    feed = unfinished_feed(note)
+    if feed is None or (feed.orders, feed.rate) != (orders, rate):
+        feed = Feed(orders, rate, target)
+        unfinished = note.with_suffix(".new")
+        unfinished.write_text(json.dumps(asdict(feed)))
+        unfinished.replace(note)
+    if target < feed.target_before + feed.orders:
+        body = json.dumps({"count": orders, "rate": rate}).encode()
+        headers = {"Content-Type": "application/json"}
+        _call(urllib.request.Request(f"{store_url}/sandbox/orders", body, headers))
+    return feed
+
+
+def unfinished_feed(note: Path) -> Feed | None:
+    if not note.exists():
+        return None
+    return Feed(**json.loads(note.read_text()))
+
+
+def end_feed(note: Path) -> None:
+    note.unlink(missing_ok=True)
+
+
+def _call(request: urllib.request.Request) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except urllib.error.HTTPError as error:
+        raise RuntimeError(f"The local store refused: {error.read().decode()}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise StoreAway(str(error)) from error
