@@ -46,6 +46,12 @@ class FulfillmentOrder(models.Model):
         ]
         indexes = [
             models.Index(fields=["order"], name="fulfillment_order_order"),
+            # Find: Shopify's id of the work.
+            models.Index(
+                fields=["remote_id"],
+                name="fulfillment_order_remote",
+                condition=Q(remote_id__isnull=False),
+            ),
             # The floor's list: what a location has to do now.
             models.Index(
                 fields=["location", "state", "id"],
@@ -142,6 +148,8 @@ class Parcel(models.Model):
         ]
         indexes = [
             models.Index(fields=["shipment"], name="parcel_shipment"),
+            # Find: a tracking number alone, whoever carries it.
+            models.Index(fields=["tracking_number"], name="parcel_tracking"),
             # Silent parcels: on the road and not heard of.
             models.Index(
                 fields=["last_scan_at"],

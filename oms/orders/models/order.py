@@ -5,13 +5,21 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Lower, Now, Upper
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Lower, Now, Reverse, Right, Upper
 
 from oms.catalog.models import Item
 from oms.core.models import Store
 
 BUCKETS = ("open", "reserved", "backordered", "released", "shipped", "cancelled", "returned")
+# The last nine digits of a phone number are the same with +44, 0044 or 0 in front.
+PHONE_DIGITS = 9
+
+
+def phone_digits(field: str = "phone") -> Right:
+    """What a phone number is found by, as an expression over its column."""
+    digits = Func(F(field), Value(r"\D"), Value(""), Value("g"), function="regexp_replace")
+    return Right(digits, PHONE_DIGITS)
 
 
 class Customer(models.Model):
@@ -26,6 +34,9 @@ class Customer(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["store", "remote_id"], name="customer_remote_once"),
+        ]
+        indexes = [
+            models.Index(phone_digits(), name="customer_phone", condition=~Q(phone="")),
         ]
 
     def __str__(self) -> str:
@@ -73,8 +84,10 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["store", "-placed_at", "-id"], name="order_newest"),
-            # Find: the start of a number, an exact e-mail, any part of a name.
+            # Find: either end of a number, an exact e-mail, a phone, any part of a name.
             models.Index(OpClass("name", "text_pattern_ops"), name="order_name_prefix"),
+            models.Index(OpClass(Reverse("name"), "text_pattern_ops"), name="order_name_suffix"),
+            models.Index(phone_digits(), name="order_phone", condition=~Q(phone="")),
             models.Index(Lower("email"), name="order_email"),
             GinIndex(OpClass(Upper("ship_name"), "gin_trgm_ops"), name="order_ship_name_trgm"),
         ]
