@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from oms.runner import addresses, state
 from oms.runner.servers import embedded_servers
@@ -30,6 +32,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     servers.close()
     if addresses.state_folder().name == f"test-{os.getpid()}":
         state.wipe(addresses.state_folder())
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Tests with real transactions empty the tables after themselves, history tables too."""
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            name = connection.ops.quote_name(connection.settings_dict["NAME"])
+            cursor.execute(f"ALTER DATABASE {name} SET switchyard.allow_truncate = 'on'")
+        connection.close()
 
 
 def is_worker(config: pytest.Config) -> bool:
