@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import URLPattern
 from django.utils import timezone
@@ -24,6 +24,13 @@ class ConsoleSite(UnfoldAdminSite):
         from oms.console.urls import pages
 
         return pages(self)
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        from oms.console.today import today
+
+        return today(request)
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """As Django's, and times are shown in the store's time zone."""

@@ -36,13 +36,14 @@ def symbol(currency: str) -> str:
 
 
 def due(at: datetime, now: datetime) -> str:
-    """48 min late, in 38 min, 15:30, Tue 24 Nov 10:00."""
+    """48 min late, in 38 min, 15:30, Tue 24 Nov; the full time stands in the tooltip."""
     away = at - now
     if away < timedelta(0):
         return f"{span(-away)} late"
     if away < SOON:
         return f"in {span(away)}"
-    return moment(at, now)
+    same_day = timezone.localtime(at).date() == timezone.localtime(now).date()
+    return moment(at, now) if same_day else day(at, now)
 
 
 def due_class(at: datetime, now: datetime) -> str:

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from oms.console import words
 from oms.core import clock
+from oms.exceptions import kinds
 
 register = template.Library()
 
@@ -80,6 +81,17 @@ def day_clock(at: datetime) -> str:
 
 
 @register.filter
+def sentence(case: Any) -> str:
+    """What is wrong, made from the facts of an exception."""
+    return kinds.sentence(case.kind, case.facts)
+
+
+@register.filter
+def kind_word(code: str) -> str:
+    return kinds.label(code)
+
+
+@register.filter
 def counts(number: int) -> str:
     """1,284"""
     return f"{number:,}"
@@ -99,8 +111,7 @@ def keep(context: Any, **changes: Any) -> str:
         query.pop(word, None)
         if value not in (None, ""):
             query[word] = value
-    text = query.urlencode()
-    return f"?{text}" if text else context["request"].path
+    return f"?{query.urlencode()}"
 
 
 def _time(at: datetime, text: str, css: str = "") -> SafeString:

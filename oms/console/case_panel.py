@@ -1,0 +1,168 @@
+"""One case as the panel shows it: the failing check, the ways out, the notes. Reads only."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from oms.console.access import may, who_may
+from oms.console.words import day, money
+from oms.exceptions.kinds import KINDS, label
+from oms.exceptions.models import Check, ExceptionCase, Note
+from oms.exceptions.sentences import MESSAGES, TOLD
+from oms.exceptions.ways import Effect, Way
+
+NOTES_SHOWN = 20
+
+
+@dataclass(slots=True)
+class WayOut:
+    """A way out as this person sees it: open with a preview, locked, or not possible."""
+
+    number: int
+    way: Way
+    effect: Effect | None = None
+    locked_for: str = ""
+    hindrance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nap:
+    """A moment to snooze until, on a button."""
+
+    word: str
+    until: datetime
+
+
+def panel_of(case: ExceptionCase, user: User, now: datetime) -> dict[str, Any]:
+    """Everything the panel says, in three queries: check, notes, people to hand over to."""
+    kind = KINDS.get(case.kind)
+    check = Check.objects.filter(kind=case.kind).first()
+    ways = [] if kind is None else ways_out(case, kind.ways, user)
+    people = User.objects.filter(is_active=True, is_staff=True).exclude(pk=case.owner_id)
+    return {
+        "case": case,
+        "kind_word": label(case.kind),
+        "check_says": kind.check if kind else "This kind is no longer checked.",
+        "checked_at": check.checked_at if check else case.seen_at,
+        "check_error": check.error if check else "",
+        "fact_rows": fact_rows(case),
+        "ways": ways,
+        "first_open": next((way for way in ways if way.effect), None),
+        "notes": list(Note.objects.filter(case=case).order_by("-id")[:NOTES_SHOWN]),
+        "people": people.order_by("first_name", "username")[:200],
+        "naps": naps(now),
+        "is_mine": case.owner_id == user.pk,
+        "currency": case.order.currency if case.order else case.store.currency,
+        "asleep": bool(case.snoozed_until and case.snoozed_until > now),
+        "now": now,
+    }
+
+
+def ways_out(case: ExceptionCase, ways: tuple[Way, ...], user: User) -> list[WayOut]:
+    """Each way with its effect; facts of an older shape make a way impossible, never a crash."""
+    shown = []
+    for number, way in enumerate(ways, 1):
+        row = WayOut(number, way)
+        shown.append(row)
+        ability = f"console.{way.ability}"
+        try:
+            row.hindrance = way.hindrance(case)
+            if not row.hindrance and may(user, ability):
+                row.effect = way.preview(case)
+        except (KeyError, TypeError, ValueError):
+            row.hindrance = "the facts are of an older shape; wait for the next check"
+        if not may(user, ability):
+            row.locked_for = who_may(ability)
+    return shown
+
+
+def naps(now: datetime) -> list[Nap]:
+    """In an hour, this evening, tomorrow and on Monday at nine: what people choose."""
+    local = timezone.localtime(now)
+    nine = local.replace(hour=9, minute=0, second=0, microsecond=0)
+    tomorrow = nine + timedelta(days=1)
+    monday = nine + timedelta(days=7 - local.weekday())
+    naps = [Nap("1 hour", now + timedelta(hours=1)), Nap("4 hours", now + timedelta(hours=4))]
+    naps.append(Nap(f"{day(tomorrow, now)}, 09:00", tomorrow))
+    if monday != tomorrow:
+        naps.append(Nap(f"{day(monday, now)}, 09:00", monday))
+    return naps
+
+
+# Which facts are shown, in this order, and what people call them.
+FACT_WORDS = {
+    "sku": "SKU",
+    "title": "Item",
+    "position": "Line",
+    "location": "Location",
+    "on_hand": "On hand",
+    "reserved": "Promised",
+    "missing": "Missing",
+    "units": "Units",
+    "line_units": "Units of this item",
+    "picked": "Picked",
+    "lines": "Lines",
+    "serving": "Locations that serve it",
+    "have": "Free elsewhere",
+    "elsewhere": "Free, does not serve",
+    "orders": "Orders hit",
+    "names": "Which",
+    "losing": "Who loses",
+    "country": "Ships to",
+    "code": "Work",
+    "state": "Stands at",
+    "carrier": "Carrier",
+    "tracking": "Tracking",
+    "place": "Last seen",
+    "topic": "About",
+    "key": "Key",
+    "writes": "Waiting",
+    "attempts": "Attempts",
+    "reason": "Reason",
+    "failed": "Payment",
+    "difference": "Difference",
+    "owed": "Owed by lines",
+    "moved": "Moved",
+    "on_its_way": "On its way",
+    "refunded": "Refunded",
+    "by": "Proposed by",
+    "number": "Return",
+    "declared": "Declared",
+    "received": "Received",
+    "since": "Since",
+}
+_MONEY = {"difference", "owed", "moved", "on_its_way", "refunded"}
+
+
+def fact_rows(case: ExceptionCase) -> list[tuple[str, str]]:
+    """The facts of a case as label and value; an unknown fact is not shown."""
+    currency = case.facts.get("currency", "")
+    rows = []
+    for name, word in FACT_WORDS.items():
+        value = case.facts.get(name)
+        if value in (None, "", []):
+            continue
+        rows.append((word, _fact(name, value, currency)))
+    return rows
+
+
+def _fact(name: str, value: Any, currency: str) -> str:
+    if name in _MONEY and currency:
+        try:
+            return money(Decimal(str(value)), currency)
+        except InvalidOperation:
+            return str(value)
+    if name == "topic":
+        return TOLD.get(value, MESSAGES.get(value, str(value)))
+    if isinstance(value, list):
+        return ", ".join(_listed(entry) for entry in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _listed(entry: Any) -> str:
+    """["Reading", 9] reads Reading 9."""
+    return f"{entry[0]} {entry[1]}" if isinstance(entry, list) and len(entry) > 1 else str(entry)
