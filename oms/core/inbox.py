@@ -24,7 +24,7 @@ def claim(limit: int) -> list[Message]:
     rows = fetch(
         """
         SELECT id, store_id, topic, body, attempts FROM core_inboxmessage
-        WHERE state = 'new' AND due_at <= now()
+        WHERE state = 'new' AND due_at <= statement_timestamp()
         ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
         """,
         [limit],
@@ -35,7 +35,7 @@ def claim(limit: int) -> list[Message]:
 def any_due() -> bool:
     """Whether a message waits, for the scheduler that rings the bell."""
     return bool(
-        fetch("SELECT 1 FROM core_inboxmessage WHERE state = 'new' AND due_at <= now() LIMIT 1")
+        fetch("SELECT 1 FROM core_inboxmessage WHERE state = 'new' AND due_at <= statement_timestamp() LIMIT 1")
     )
 
 

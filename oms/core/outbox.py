@@ -98,7 +98,7 @@ def claim(*, limit: int, lease_seconds: int, topics: Iterable[str] | None = None
         WITH due AS (
             SELECT id, state FROM core_outboxintent o
             WHERE state IN ('waiting', 'sending', 'unknown')
-              AND due_at <= now()
+              AND due_at <= statement_timestamp()
               AND (lease_until IS NULL OR lease_until < now())
               AND (%s::text[] IS NULL OR topic = ANY(%s::text[]))
               AND NOT EXISTS (
@@ -127,7 +127,7 @@ def any_due() -> bool:
         fetch(
             """
             SELECT 1 FROM core_outboxintent
-            WHERE state IN ('waiting', 'sending', 'unknown') AND due_at <= now()
+            WHERE state IN ('waiting', 'sending', 'unknown') AND due_at <= statement_timestamp()
               AND (lease_until IS NULL OR lease_until < now()) LIMIT 1
             """
         )
