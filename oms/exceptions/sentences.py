@@ -10,57 +10,62 @@ from typing import Any
 from oms.orders.words import count_of, money, short
 
 LONGEST = 62
+SHORTEST_NAME = 8
 
 Facts = Mapping[str, Any]
 
 
 def unroutable(f: Facts) -> str:
     """No location has 2 × Oak stool free; East has 1"""
-    more = f" (and {count_of(f['lines'] - 1, 'line')} more)" if f["lines"] > 1 else ""
-    goods = _goods(f, f["line_units"], 22 if more else 28)
+    goods = {"count": f"{f['line_units']:,}", "goods": f["title"] or f["sku"]}
     if not f["serving"]:
-        where = f["country"] or "an unknown country"
-        return f"No location ships to {where}; {count_of(f['units'], 'unit')} wait"
+        return f"No location ships to {f['country']}; {count_of(f['units'], 'unit')} wait"
+    if f["lines"] > 1:
+        more = count_of(f["lines"] - 1, "more line")
+        return _fit("No location has {count} × {goods} free; {more} wait", more=more, **goods)
     if f["have"]:
         place, free = f["have"][0]
-        if free >= f["line_units"]:
-            return f"{short(place, 14)} has {goods} free; routing waits{more}"
-        return f"No location has {goods} free; {short(place, 10)} has {free}{more}"
+        if free < f["line_units"]:
+            words = "No location has {count} × {goods} free; {place} has {free}"
+            return _fit(words, place=place, free=f"{free:,}", **goods)
+        return _fit("{place} has {count} × {goods} free now; routing is due", place=place, **goods)
     if f["elsewhere"]:
-        place, _ = f["elsewhere"][0]
-        return f"{short(place, 12)} has {goods} but ships not to {f['country']}{more}"
-    return f"No location has {goods} free{more}"
+        place, free = f["elsewhere"][0]
+        words = "Only {place} has {goods}; it does not ship to {country}"
+        return _fit(words, place=place, country=f["country"], goods=goods["goods"])
+    return _fit("No location has {count} × {goods} free", **goods)
 
 
 def unknown_item(f: Facts) -> str:
     """Line 1 has SKU MUG-OLD-04, and no item carries it"""
     if f["sku"]:
-        return f"Line {f['position']} has SKU {short(f['sku'], 24)}, and no item carries it"
-    return f"Line {f['position']} has no SKU; Shopify shows “{short(f['title'], 24)}”"
+        return _fit(f"Line {f['position']} has SKU {{sku}}, and no item carries it", sku=f["sku"])
+    return _fit(f"Line {f['position']} has no SKU; Shopify shows “{{title}}”", title=f["title"])
 
 
 def stock_short(f: Facts) -> str:
-    """Reading has 3 × Lamp, 5 are promised: 2 orders lose one"""
-    goods = _goods(f, f["on_hand"], 18)
-    place = short(f["location"], 12)
+    """Reading has 3 × Lamp, 5 are promised: 2 orders lose"""
+    names = {"place": f["location"], "goods": f["title"] or f["sku"]}
+    on_hand = f"{f['on_hand']:,}".replace("-", "−")
     if not f["reserved"]:
-        return f"{place} has {goods}: more was sold than was there"
-    verb = "is" if f["reserved"] == 1 else "are"
-    loses = "1 order loses" if f["orders"] == 1 else f"{f['orders']} orders lose"
-    return f"{place} has {goods}, {f['reserved']} {verb} promised: {loses}"
+        return _fit(f"{{place}} has {on_hand} × {{goods}}: more was sold than was there", **names)
+    promised = f"{f['reserved']:,} {'is' if f['reserved'] == 1 else 'are'} promised"
+    loses = "1 order loses" if f["orders"] == 1 else f"{f['orders']:,} orders lose"
+    return _fit(f"{{place}} has {on_hand} × {{goods}}, {promised}: {loses}", **names)
 
 
 def write_back_failed(f: Facts) -> str:
     """Shopify refused the shipment: fulfillment order is closed"""
-    what = f"Shopify refused {TOLD.get(f['topic'], f['topic'])}"
-    return f"{what}: {short(f['reason'], max(LONGEST - len(what) - 2, 16))}"
+    what = TOLD.get(f["topic"], str(f["topic"]))
+    return _fit("Shopify refused {what}: {reason}", what=what, reason=f["reason"])
 
 
 def write_back_late(f: Facts) -> str:
     """312 shipments wait for Shopify since Fri 20 Nov 09:10"""
     told = TOLD.get(f["topic"], str(f["topic"])).removeprefix("the ")
     verb = "waits" if f["writes"] == 1 else "wait"
-    return f"{count_of(f['writes'], told)} {verb} for Shopify since {f['since']}"
+    what = count_of(f["writes"], told)
+    return _fit("{what} {verb} for Shopify since {since}", what=what, verb=verb, since=f["since"])
 
 
 def refund_differs(f: Facts) -> str:
@@ -70,63 +75,68 @@ def refund_differs(f: Facts) -> str:
     if difference < 0:
         return f"Refunded {amount} more than the lines say"
     if f["failed"]:
-        return f"Refund is {amount} short: {short(f['failed'], 32)}"
-    if not Decimal(f["refunded"]):
+        return _fit("Refund is {amount} short: {reason}", amount=amount, reason=f["failed"])
+    refunded = Decimal(f["refunded"])
+    if not refunded:
         return f"{amount} to give back, and nothing is on its way"
-    return f"Refund is {amount} short; {money(Decimal(f['refunded']), f['currency'])} went back"
+    return f"Refund is {amount} short; {money(refunded, f['currency'])} went back"
 
 
 def refund_waiting(f: Facts) -> str:
-    """£18.00 waits for approval since Fri 20 Nov"""
+    """Refund of £18.00 waits for approval since Fri 20 Nov"""
     amount = money(Decimal(f["owed"]), f["currency"])
     return f"Refund of {amount} waits for approval since {f['since']}"
 
 
 def quarantined_message(f: Facts) -> str:
-    """Order change could not be read: quantity is -1"""
+    """An order change could not be read: quantity is -1"""
     if f["topic"] not in MESSAGES:
         return short(f["reason"], LONGEST)
-    what = f"{MESSAGES[f['topic']]} could not be read"
-    return f"{what}: {short(f['reason'], max(LONGEST - len(what) - 2, 16))}"
+    words = "{what} could not be read: {reason}"
+    return _fit(words, what=MESSAGES[f["topic"]], reason=f["reason"])
 
 
 def address_missing(f: Facts) -> str:
     """Address cannot be used: no street"""
-    return f"Address cannot be used: {short(f['reason'], LONGEST - 24)}"
+    return _fit("Address cannot be used: {reason}", reason=f["reason"])
 
 
 def hold_open(f: Facts) -> str:
     """Held since Fri 20 Nov: card and delivery 410 miles apart"""
     what = f"{HOLDS.get(f['kind'], 'Held')} since {f['since']}"
-    return f"{what}: {short(f['reason'], LONGEST - len(what) - 2)}"
+    return _fit("{what}: {reason}", what=what, reason=f["reason"])
 
 
 def work_late(f: Facts) -> str:
     """East has not picked EST-7719 since Fri 20 Nov 09:10"""
-    place = short(f["location"], 14)
+    names = {"place": f["location"], "code": f["code"], "since": f["since"]}
     if f["state"] == "packed":
-        return f"{f['code']} stands packed at {place} since {f['since']}"
+        return _fit("{code} stands packed at {place} since {since}", **names)
     if f["picked"]:
-        return f"{place} picked {f['picked']} of {f['units']} for {f['code']} since {f['since']}"
-    return f"{place} has not picked {f['code']} since {f['since']}"
+        words = f"{{place}} picked {f['picked']:,} of {f['units']:,} for {{code}} since {{since}}"
+        return _fit(words, **names)
+    return _fit("{place} has not picked {code} since {since}", **names)
 
 
 def parcel_silent(f: Facts) -> str:
     """No scan since Sat 14 Nov; last seen at Warrington (Evri)"""
-    carrier = short(f["carrier"], 14)
+    names = {"carrier": f["carrier"], "since": f["since"]}
     if f["state"] == "labelled":
-        return f"Label made {f['since']}, parcel never handed to {carrier}"
+        return _fit("Label made {since}, parcel never handed to {carrier}", **names)
     if f["place"]:
-        return f"No scan since {f['since']}; last seen at {short(f['place'], 18)} ({carrier})"
-    return f"No scan since {f['since']}; {carrier} has not said where it is"
+        words = "No scan since {since}; last seen at {place} ({carrier})"
+        return _fit(words, place=f["place"], **names)
+    return _fit("No scan since {since}; {carrier} has not said where it is", **names)
 
 
 def return_differs(f: Facts) -> str:
-    """RET-3310 brought 1 of 2 units"""
-    goods = f" of {short(f['title'], 22)}" if f["lines"] == 1 else " units"
-    if f["missing"]:
-        return f"{f['number']} brought {f['declared'] - f['missing']} of {f['declared']}{goods}"
-    return f"{f['number']}: {f['received']} of {f['declared']}{goods} arrived"
+    """RET-3310 brought 1 of 2 stoneware bowls"""
+    names = {"number": f["number"], "goods": f["title"] if f["lines"] == 1 else "units"}
+    if f["extra"]:
+        words = f"{{number}} brought {f['extra']:,} × {{goods}} that nobody asked for"
+        return _fit(words, **names)
+    came = f["declared"] - f["missing"] if f["missing"] else f["received"]
+    return _fit(f"{{number}} brought {came:,} of {f['declared']:,} × {{goods}}", **names)
 
 
 def cancelled_after_ship(f: Facts) -> str:
@@ -135,13 +145,19 @@ def cancelled_after_ship(f: Facts) -> str:
 
 
 def stuck_order(f: Facts) -> str:
-    """2 units wait, and nothing will move them"""
-    verb = "waits" if f["units"] == 1 else "wait"
-    return f"{count_of(f['units'], 'unit')} {verb}, and nothing is set to move it on"
+    """2 units wait, and nothing is set to move them on"""
+    one = f["units"] == 1
+    verb, them = ("waits", "it") if one else ("wait", "them")
+    return f"{count_of(f['units'], 'unit')} {verb}, and nothing is set to move {them} on"
 
 
-def _goods(f: Facts, count: int, limit: int) -> str:
-    return f"{count:,} × {short(f['title'] or f['sku'], limit)}"
+def _fit(words: str, **names: str) -> str:
+    """Fill in the names, the longest ones cut until the line fits."""
+    room = LONGEST - len(words.format(**dict.fromkeys(names, "")))
+    limits = {name: len(value) for name, value in names.items()}
+    while sum(limits.values()) > room and max(limits.values()) > SHORTEST_NAME:
+        limits[max(limits, key=limits.__getitem__)] -= 1
+    return words.format(**{name: short(value, limits[name]) for name, value in names.items()})
 
 
 # What each outbox topic tells Shopify, and what each message told us, in words people use.
@@ -156,7 +172,7 @@ TOLD = {
     "refund.create": "the refund",
     "order.cancel": "the cancellation",
     "inventory.set": "the stock number",
-    "order.fetch": "the question for an order",
+    "order.fetch": "the order request",
 }
 MESSAGES = {
     "orders/create": "A new order",

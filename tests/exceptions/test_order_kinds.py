@@ -76,7 +76,7 @@ def test_it_says_who_has_some_and_who_may_not_ship_there():
 
     swept("unroutable")
 
-    assert in_words(open_case("unroutable")) == "West has 3 × Mug but ships not to US"
+    assert in_words(open_case("unroutable")) == "Only West has Mug; it does not ship to US"
 
 
 def test_an_order_to_a_country_nobody_serves_is_unroutable_while_its_units_stay_open():
@@ -168,7 +168,7 @@ def test_an_order_that_nothing_moves_on_is_caught_by_the_last_net():
         cure=lambda: timers.start(store_id=order.store_id, kind="route", subject_ids=[order.pk]),
     )
 
-    assert in_words(case) == "2 units wait, and nothing is set to move it on"
+    assert in_words(case) == "2 units wait, and nothing is set to move them on"
     assert invariants.check(INVARIANTS)[1].count == 0
 
 
