@@ -1,0 +1,47 @@
+"""Errors as Shopify spells them: top-level errors with a code, and user errors of mutations."""
+
+from graphql import GraphQLError
+
+IDEMPOTENT_REQUIRED = (
+    "The @idempotent directive is required for this mutation but was not provided."
+)
+
+
+class ShopifyError(GraphQLError):
+    """A top-level error of a resolver: `errors` filled, the root null."""
+
+    def __init__(self, message, code, **extensions):
+        super().__init__(message, extensions={"code": code, **extensions})
+
+
+class UnknownToSandbox(ShopifyError):
+    """The schema has it, this store does not: refused instead of made up."""
+
+    def __init__(self, name):
+        super().__init__(f"sandbox does not know {name}", "SANDBOX_NOT_IMPLEMENTED")
+
+
+class UserErrors(Exception):
+    """A refused mutation: nothing was written, the payload carries these errors."""
+
+    def __init__(self, *errors, **payload):
+        super().__init__(errors)
+        self.errors = list(errors)
+        self.payload = payload
+
+
+def user_error(field, message, code=None):
+    error = {"field": field, "message": message}
+    if code is not None:
+        error["code"] = code
+    return error
+
+
+def refuse(field, message, code=None, **payload):
+    """Raises one user error."""
+    raise UserErrors(user_error(field, message, code), **payload)
+
+
+def not_found_id(gid):
+    """A gid of the wrong type or a text that is no gid."""
+    return ShopifyError(f"Invalid id: {gid}", "RESOURCE_NOT_FOUND")

@@ -1,0 +1,60 @@
+"""The table of what this store can resolve: GraphQL type and field to a Python function."""
+
+from oms.shopify.sandbox.ids import gid_of
+
+# type name -> field name -> resolver(source, info, **arguments)
+RESOLVERS: dict = {}
+
+
+def field(type_name, *names):
+    """Registers the function below as resolver of these fields."""
+
+    def register(function):
+        for name in names:
+            RESOLVERS.setdefault(type_name, {})[name] = function
+        return function
+
+    return register
+
+
+def keys(type_name, **stored):
+    """GraphQL field = stored key, for objects kept as they are shown."""
+    for name, key in stored.items():
+        RESOLVERS.setdefault(type_name, {})[name] = _getter(key)
+
+
+def plain(type_name, names):
+    """A value type whose dicts already carry GraphQL names."""
+    for name in names.split():
+        RESOLVERS.setdefault(type_name, {})[name] = _getter(name)
+
+
+def absent(type_name, names, value=None):
+    """Fields that are truly empty in this store: it has no such feature switched on."""
+    for name in names.split():
+        RESOLVERS.setdefault(type_name, {})[name] = lambda source, info, **_: (
+            value() if callable(value) else value
+        )
+
+
+def node(type_name, legacy=False):
+    """The id of a stored object, and its bare number where Shopify offers it."""
+    RESOLVERS.setdefault(type_name, {})["id"] = lambda source, info: gid_of(source)
+    if legacy:
+        RESOLVERS[type_name]["legacyResourceId"] = lambda source, info: str(source["id"])
+
+
+def knows(type_name, field_name):
+    """True when the store can answer this field."""
+    if field_name.startswith("__") or field_name in RESOLVERS.get(type_name, ()):
+        return True
+    if type_name.endswith("Connection"):
+        return field_name in ("edges", "nodes", "pageInfo")
+    if type_name.endswith("Edge"):
+        return field_name in ("node", "cursor")
+    # A payload is filled whole by its mutation, so it is known when the mutation is.
+    return type_name.endswith(("Payload", "UserError", "UserErrors"))
+
+
+def _getter(key):
+    return lambda source, info, **_: source[key]
