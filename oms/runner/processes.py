@@ -69,12 +69,19 @@ class Supervisor:
 
     def start(self, *programs: Program) -> None:
         """Start one stage of programs together and wait until each of them is ready."""
+        self.launch(*programs)
+        self.wait_until_ready()
+
+    def launch(self, *programs: Program) -> None:
+        """Start one stage of programs; they become ready while the caller does something else."""
         stage: list[Running] = []
         self.stages.append(stage)
         for program in programs:
             rotate_log(self.log_path(program))
             stage.append(Running(program, self._spawn(program), time.monotonic()))
-        for one in stage:
+
+    def wait_until_ready(self) -> None:
+        for one in self.running:
             self._wait_until_ready(one)
 
     def watch(self) -> None:

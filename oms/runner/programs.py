@@ -85,6 +85,7 @@ def worker_command(queue: str) -> tuple[str, ...]:
 
 
 def environment(state: Path, ports: Ports) -> dict[str, str]:
+    """What every program of the demo, and the filling in of its data, has to know."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "oms.settings",

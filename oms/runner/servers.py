@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import redis
+from psycopg.conninfo import make_conninfo
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -197,14 +198,15 @@ def clear_dead_locks(state: Path) -> None:
 
 def is_postgres_ready(state: Path) -> bool:
     """Whether the server answers; makes our database in a new cluster."""
-    address = {
-        "host": str(addresses.socket_folder(state)),
-        "port": addresses.POSTGRES_PORT,
-        "user": addresses.DATABASE,
-        "connect_timeout": 2,
-    }
+    address = make_conninfo(
+        host=str(addresses.socket_folder(state)),
+        port=addresses.POSTGRES_PORT,
+        user=addresses.DATABASE,
+        dbname="postgres",
+        connect_timeout=2,
+    )
     try:
-        with psycopg.connect(dbname="postgres", autocommit=True, **address) as connection:
+        with psycopg.connect(address, autocommit=True) as connection:
             named = connection.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s", [addresses.DATABASE]
             )

@@ -3,11 +3,13 @@
 import time
 from typing import Any
 
-from oms import flow
+from oms import figures
 from oms.runner import store
 
 LOOK_EVERY_SECONDS = 1.0
 LOOK_AGAIN_EVERY_SECONDS = 10.0
+# What the store has done so far; while these stand still it does nothing.
+STORE_WORK = ("placed", "target", "webhooks_pending", "webhooks_delivered", "cancel_jobs")
 
 
 class Settling:
@@ -27,10 +29,10 @@ class Settling:
         pause = LOOK_AGAIN_EVERY_SECONDS if self.is_settled else LOOK_EVERY_SECONDS
         if time.monotonic() - self.looked_at < pause:
             return
-        before = self.in_store, self.in_house
+        before = self._work()
         self.looked_at = time.monotonic()
         self._look()
-        if (self.in_store, self.in_house) != before:
+        if self._work() != before:
             self.changed_at = self.looked_at
 
     def line(self) -> str:
@@ -47,11 +49,16 @@ class Settling:
         # The store is asked before and after the house: only when it did nothing in between does
         # "nothing left to do" hold for both at one moment.
         first = store.status(self.store_url)
-        self.in_house = flow.settled()
+        self.in_house = figures.settled()
         self.in_store = store.status(self.store_url)
         self.is_placed = first["placed"] >= first["target"]
-        is_quiet = first == self.in_store and not first["webhooks_pending"]
+        is_quiet = not (first["webhooks_pending"] or first["cancel_jobs"]) and all(
+            first[name] == self.in_store[name] for name in STORE_WORK
+        )
         self.is_settled = bool(self.is_placed and is_quiet and self.in_house["settled"])
+
+    def _work(self) -> list[Any]:
+        return [self.in_house, *(self.in_store.get(name) for name in STORE_WORK)]
 
 
 def _counts(status: dict[str, Any]) -> dict[str, int]:
