@@ -13,9 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 
 WIDTH, HEIGHT, MARGIN = 200, 236, 26
+# The scale bar stands below everything else.
+FOOT = 20
 # Never closer than this many degrees of latitude, or two places in one town would fill the map.
 NEAREST = 0.6
-MILES = frozenset({"GB", "US"})
 KM_PER_DEGREE = 111.195
 LETTER, LINE = 5.6, 12
 
@@ -62,7 +63,7 @@ class Sketch:
     height: int = HEIGHT
 
 
-def draw(places: Sequence[Place], target: Place, country: str = "") -> Sketch | None:
+def draw(places: Sequence[Place], target: Place) -> Sketch | None:
     """The map of one decision; None when no place has coordinates."""
     if not places:
         return None
@@ -74,12 +75,11 @@ def draw(places: Sequence[Place], target: Place, country: str = "") -> Sketch | 
     ]
     end = Mark(*frame.at(target.latitude, target.longitude), "target", _title(target))
     inside = [mark for mark in marks if 0 <= mark.x <= WIDTH and 0 <= mark.y <= HEIGHT]
-    _label([end, *inside])
     sketch = Sketch(land=frame.land(), marks=inside, target=end)
-    sketch.ways = [
-        (_bow(mark, end), mark.role) for mark in inside if mark.role in ("ships", "waits")
-    ]
-    sketch.bar_width, sketch.bar_words = frame.scale_bar(country)
+    sketch.bar_width, sketch.bar_words = frame.scale_bar()
+    bows = [(_bow(mark, end), mark.role) for mark in inside if mark.role in ("ships", "waits")]
+    sketch.ways = [(_path(bow), role) for bow, role in bows]
+    _label([end, *inside], [point for bow, _ in bows for point in _along(bow)])
     return sketch
 
 
@@ -127,18 +127,18 @@ class _Frame:
         high = max(max(up) - min(up), NEAREST)
         wide = max((max(across) - min(across)) * squeeze, NEAREST)
         # Names stand beside their places, so the sides need more room than top and bottom.
-        scale = min((HEIGHT - 2 * MARGIN) / high, (WIDTH - 3 * MARGIN) / wide)
+        scale = min((HEIGHT - FOOT - 2 * MARGIN) / high, (WIDTH - 3 * MARGIN) / wide)
         return cls(latitude, longitude, scale)
 
     def at(self, latitude: float, longitude: float) -> Point:
         squeeze = math.cos(math.radians(self.latitude))
         x = WIDTH / 2 + _turn(longitude - self.longitude) * squeeze * self.scale
-        y = HEIGHT / 2 - (latitude - self.latitude) * self.scale
+        y = (HEIGHT - FOOT) / 2 - (latitude - self.latitude) * self.scale
         return round(x, 1), round(y, 1)
 
     def land(self) -> str:
         """The coast inside the frame as the path of an SVG."""
-        high = HEIGHT / 2 / self.scale
+        high = (HEIGHT + FOOT) / 2 / self.scale
         wide = WIDTH / 2 / self.scale / math.cos(math.radians(self.latitude))
         box = (-wide, self.latitude - high, wide, self.latitude + high)
         parts = []
@@ -154,13 +154,12 @@ class _Frame:
                 parts.append("M" + "L".join(f"{x:g} {y:g}" for x, y in points) + "Z")
         return "".join(parts)
 
-    def scale_bar(self, country: str) -> tuple[float, str]:
+    def scale_bar(self) -> tuple[float, str]:
         """The longest round distance that fits a third of the picture, and its words."""
-        unit, km = ("miles", 1.609344) if country in MILES else ("km", 1.0)
-        widest = WIDTH / 3 / self.scale * KM_PER_DEGREE / km
+        widest = WIDTH / 3 / self.scale * KM_PER_DEGREE
         power = 10 ** math.floor(math.log10(widest))
         length = max(step * power for step in (1, 2, 5) if step * power <= widest)
-        return round(length * km / KM_PER_DEGREE * self.scale, 1), f"{length:,g} {unit}"
+        return round(length / KM_PER_DEGREE * self.scale, 1), f"{length:,g} km"
 
 
 @lru_cache(maxsize=1)
@@ -214,18 +213,42 @@ def _thinned(ring: list[Point], scale: float) -> list[Point]:
     return kept
 
 
-def _bow(start: Mark, end: Mark) -> str:
+Bow = tuple[Point, Point, Point]
+
+
+def _bow(start: Mark, end: Mark) -> Bow:
     """A curve from the place to the customer, bent a little so that two do not cover each other."""
     dx, dy = end.x - start.x, end.y - start.y
     bend = 0.16 if dx >= 0 else -0.16
-    x, y = start.x + dx / 2 + dy * bend, start.y + dy / 2 - dx * bend
-    return f"M{start.x:g} {start.y:g}Q{x:g} {y:g} {end.x:g} {end.y:g}"
+    middle = (round(start.x + dx / 2 + dy * bend, 1), round(start.y + dy / 2 - dx * bend, 1))
+    return (start.x, start.y), middle, (end.x, end.y)
 
 
-def _label(marks: Sequence[Mark]) -> None:
+def _path(bow: Bow) -> str:
+    (x, y), (mx, my), (ex, ey) = bow
+    return f"M{x:g} {y:g}Q{mx:g} {my:g} {ex:g} {ey:g}"
+
+
+def _along(bow: Bow) -> list[Point]:
+    """Points on the curve, close enough for a label not to slip between two."""
+    (x, y), (mx, my), (ex, ey) = bow
+    steps = [step / 12 for step in range(1, 12)]
+    return [
+        (
+            (1 - t) ** 2 * x + 2 * t * (1 - t) * mx + t * t * ex,
+            (1 - t) ** 2 * y + 2 * t * (1 - t) * my + t * t * ey,
+        )
+        for t in steps
+    ]
+
+
+def _label(marks: Sequence[Mark], curves: Sequence[Point]) -> None:
     """Put each name where it covers nothing drawn before; leave it out where there is no room."""
     taken = [(mark.x - 5, mark.y - 5, mark.x + 5, mark.y + 5) for mark in marks]
-    taken.append((0, HEIGHT - 22, WIDTH / 2, HEIGHT))  # the scale bar
+    taken += [(x - 2, y - 2, x + 2, y + 2) for x, y in curves]
+    pin = marks[0]
+    taken.append((pin.x - 6, pin.y - 16, pin.x + 6, pin.y))
+    taken.append((0, HEIGHT - FOOT - 2, WIDTH / 3 + 10, HEIGHT))
     for mark in marks:
         text = mark.title if len(mark.title) <= 24 else mark.title[:23].rstrip() + "…"
         wide = len(text) * LETTER

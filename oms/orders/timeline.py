@@ -28,6 +28,7 @@ SENTENCES: dict[str, str] = {
     "payment.recorded": "{kind} of {money}: {status}",
     "routing.routed": "{units} units to {places}",
     "routing.partly": "{units} units to {places}; {waiting} wait for stock",
+    "routing.asked": "Routing was asked to look again",
     "routing.waits": "No location can ship {waiting} units: {reason}",
     "work.released": "{code} released to {place}: {units} units",
     "work.picking": "{place} started to pick {code}",

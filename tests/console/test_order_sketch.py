@@ -38,19 +38,13 @@ def test_only_places_that_ship_or_will_ship_have_a_way_to_the_customer():
 
 
 def test_the_scale_bar_measures_what_it_says():
-    sketch = draw([LEEDS], BATH, "GB")
+    sketch = draw([LEEDS], BATH)
     leeds = sketch.marks[0]
     length, unit = sketch.bar_words.split()
-    assert unit == "miles"
-    points_a_mile = sketch.bar_width / float(length)
-    drawn = math.hypot(leeds.x - sketch.target.x, leeds.y - sketch.target.y) / points_a_mile
-    assert drawn == pytest.approx(170.6, rel=0.02)  # great circle from Leeds to Bath
-
-
-def test_outside_britain_and_america_the_bar_is_in_kilometres():
-    assert draw(
-        [Place("Lyon", 45.76, 4.84, "ships")], Place("Paris", 48.86, 2.35), "FR"
-    ).bar_words == ("100 km")
+    assert unit == "km"
+    points_a_km = sketch.bar_width / float(length)
+    drawn = math.hypot(leeds.x - sketch.target.x, leeds.y - sketch.target.y) / points_a_km
+    assert drawn == pytest.approx(274.6, rel=0.02)  # great circle from Leeds to Bath
 
 
 def test_the_british_coast_is_drawn_around_british_places():
