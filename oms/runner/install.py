@@ -90,7 +90,7 @@ def install(lock_path: str) -> None:
     command = [VENV_PYTHON, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]
     command += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     began = told = time.monotonic()
-    seen = 0
+    seen, is_unpacking = 0, False
     output = []
     pip = subprocess.Popen(
         [*command, "-r", lock_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -102,7 +102,8 @@ def install(lock_path: str) -> None:
         seen += line.startswith(("Collecting ", "Requirement already satisfied"))
         if line.startswith("Installing collected packages"):
             say("  unpacking")
-        elif time.monotonic() - told > SAY_EVERY_SECONDS:
+            is_unpacking = True
+        elif not is_unpacking and time.monotonic() - told > SAY_EVERY_SECONDS:
             say(f"  {seen} of {total} fetched")
             told = time.monotonic()
     if pip.wait():
