@@ -1,0 +1,1 @@
+"""Measurements: `manage.py bench`, each figure beside the ceiling measured in the same run."""

@@ -1,0 +1,70 @@
+"""`manage.py bench`: measure on servers and data of its own, one JSON object a line."""
+
+import os
+import sys
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from oms.bench import planner, report
+from oms.bench.report import Figure
+from oms.runner import addresses, servers
+from oms.runner import state as states
+from oms.runner.processes import Supervisor
+from oms.runner.programs import Ports
+
+BENCHES = ("planner", "orders")
+
+
+class Command(BaseCommand):
+    """Never touches a demo: it runs on a state folder of its own, which it empties first."""
+
+    help = f"Measure {', '.join(BENCHES)}; without a name, all of them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("names", nargs="*", choices=[[], *BENCHES], default=[])
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument("--page", action="store_true", help=f"write {report.PAGE.name}")
+        parser.add_argument("--port", type=int, default=8310)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not addresses.is_database_embedded():
+            raise CommandError("A bench empties its database: unset DATABASE_URL to run it.")
+        if addresses.state_folder().name != "bench":
+            _begin_again_in_own_folder()
+        names = options["names"] or BENCHES
+        figures = planner.measure() if "planner" in names else []
+        if "orders" in names:
+            figures += _orders(Ports(options["port"], options["port"] + 1))
+        at = report.commit()
+        for figure in figures:
+            self.stdout.write(report.line(figure, at) if options["json"] else _words(figure))
+        if options["page"]:
+            report.write_page(figures, at)
+
+
+def _orders(ports: Ports) -> list[Figure]:
+    from oms.bench import orders
+
+    state = addresses.state_folder()
+    states.wipe(state)
+    states.prepare(state)
+    supervisor = Supervisor(state)
+    try:
+        supervisor.start(*servers.server_programs(state))
+        call_command("migrate", interactive=False, verbosity=0)
+        return orders.measure(state, supervisor, ports)
+    finally:
+        supervisor.stop()
+
+
+def _begin_again_in_own_folder() -> None:
+    """Settings are read once and name the servers: start over with the bench's own folder."""
+    os.environ["SWITCHYARD_STATE"] = str(addresses.PROJECT / ".state" / "bench")
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def _words(figure: Figure) -> str:
+    beside = f" of {figure.ceiling:,g} ({figure.ratio})" if figure.ceiling else ""
+    return f"{figure.name:<34} {figure.value:>10,g} {figure.unit}{beside}  {figure.note}"
