@@ -1,6 +1,7 @@
 """Goods that come back and money that goes back: RMA, its lines, inspections, refunds."""
 
 import pghistory
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -29,6 +30,14 @@ class RMA(models.Model):
     number = models.CharField(max_length=32, help_text="What people call it, e.g. RET-3310.")
     remote_id = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
+    location = models.ForeignKey(
+        Location,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Where the goods arrived first.",
+    )
     requested_at = models.DateTimeField(db_default=Now())
     approved_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(null=True, blank=True)
@@ -67,7 +76,9 @@ class RMALine(models.Model):
     remote_id = models.BigIntegerField(null=True, blank=True)
     quantity = models.PositiveIntegerField(help_text="Units the customer may send back.")
     received = models.PositiveIntegerField(db_default=0)
-    inspected = models.PositiveIntegerField(db_default=0)
+    inspected = models.PositiveIntegerField(db_default=0, help_text="Of the units received.")
+    missing = models.PositiveIntegerField(db_default=0, help_text="Decided: never arrived.")
+    extra = models.PositiveIntegerField(db_default=0, help_text="Arrived beyond what was asked.")
     reason = models.TextField(blank=True, default="")
 
     class Meta:
@@ -75,7 +86,8 @@ class RMALine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["rma", "line"], name="rma_line_once"),
             models.CheckConstraint(
-                name="rma_received_within_asked", condition=Q(received__lte=F("quantity"))
+                name="rma_received_within_asked",
+                condition=Q(quantity__gte=F("received") + F("missing")),
             ),
             models.CheckConstraint(
                 name="rma_inspected_within_received", condition=Q(inspected__lte=F("received"))
@@ -138,11 +150,19 @@ class Refund(models.Model):
     remote_id = models.BigIntegerField(null=True, blank=True)
     origin = models.CharField(max_length=8, choices=Origin)
     state = models.CharField(max_length=10, choices=State, default=State.PROPOSED)
-    owed = models.DecimalField(max_digits=18, decimal_places=4)
+    owed = models.DecimalField(max_digits=18, decimal_places=4, help_text="Shipping included.")
+    shipping = models.DecimalField(max_digits=18, decimal_places=4, default=0)
     currency = models.CharField(max_length=3)
     reason = models.TextField(blank=True, default="")
+    error = models.TextField(blank=True, default="", help_text="Why Shopify refused it.")
     proposed_by = models.TextField()
+    proposed_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     approved_by = models.TextField(blank=True, default="")
+    approved_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
     approved_at = models.DateTimeField(null=True, blank=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
@@ -176,6 +196,9 @@ class RefundLine(models.Model):
     line = models.ForeignKey(OrderLine, models.PROTECT, related_name="refund_lines")
     quantity = models.PositiveIntegerField()
     amount = models.DecimalField(max_digits=18, decimal_places=4)
+    restock = models.CharField(
+        max_length=16, blank=True, default="", help_text="What Shopify did with the goods, if told."
+    )
 
     class Meta:
         constraints = [
