@@ -9,9 +9,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """`handler` names the function that takes messages of this topic."""
+    """`handler` names the function that takes messages of this topic.
+
+    Not `subscribed`: read when it comes, but we do not ask the store to send it.
+    """
 
     handler: str
+    subscribed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ ORDER = Handled("orders")
 READ_ORDER = Handled("order_changed")
 RETURN = Handled("return_changed")
 FULFILLMENT = Handled("fulfillments")
-LEVEL = Handled("inventory_levels")
+# Every line of every order changes a level: the stock check asks for the numbers instead.
+LEVEL = Handled("inventory_levels", subscribed=False)
 PRODUCT = Handled("products")
 LOCATION = Handled("locations")
 
@@ -48,6 +53,8 @@ OWN_REVERSE = Ignored("Goods that come back are inspected in Switchyard.")
 WORK = Ignored("We decide where it ships; fulfillment orders are read again before each write.")
 
 TOPICS: dict[str, Handled | Ignored | ForAPerson] = {
+    # Not Shopify's: an order that we have read ourselves, in the shape of its webhook.
+    "switchyard/order_found": ORDER,
     "orders/create": ORDER,
     "orders/updated": ORDER,
     "orders/paid": ORDER,
@@ -170,5 +177,5 @@ def subscribed() -> list[str]:
     return sorted(
         topic.replace("/", "_").upper()
         for topic, entry in TOPICS.items()
-        if isinstance(entry, Handled)
+        if isinstance(entry, Handled) and entry.subscribed
     )

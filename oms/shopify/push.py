@@ -1,0 +1,115 @@
+"""The outbox goes out: intents are claimed, sent together where Shopify allows it, and settled.
+
+A handler takes a client and intents of one store and topic, never two of one order, and settles
+each by applied, rejected, unknown or retry of oms.core.outbox. It runs outside any transaction.
+What it raises is settled here for those of its intents that it had not settled itself.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection
+
+from oms.core import outbox
+from oms.core.outbox import Intent
+from oms.shopify.client import Client, client_for
+from oms.shopify.models import Connection
+from oms.shopify.outcomes import CallFailed, OutcomeUnknown, Rejected
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Client, Sequence[Intent]], None]
+
+TOGETHER = 10
+THREADS = 4
+# A call may take a minute with its waits; a handler reads, then writes. The lease outlives both.
+LEASE_SECONDS = 240
+LATEST_START_SECONDS = 60
+MOST_BLIND_ATTEMPTS = 20
+PAUSED_SECONDS = 300.0
+
+
+def drain(handlers: Mapping[str, Handler], *, limit: int, threads: int = THREADS) -> int:
+    """Send what is due; return how many intents were taken. `threads=1` works in this thread."""
+    intents = outbox.claim(limit=limit, lease_seconds=LEASE_SECONDS, topics=list(handlers))
+    if not intents:
+        return 0
+    claimed = time.monotonic()
+    connections = {
+        each.store_id: each
+        for each in Connection.objects.filter(store_id__in={i.store_id for i in intents})
+    }
+    jobs = []
+    for part in _parts(intents):
+        store = connections.get(part[0].store_id)
+        if store is None or not store.active:
+            for intent in part:
+                reason = "The connection to the store is switched off."
+                outbox.retry(intent, reason=reason, retry_in_seconds=PAUSED_SECONDS)
+        else:
+            jobs.append((handlers[part[0].topic], client_for(store), part, claimed))
+
+    if threads == 1:
+        for job in jobs:
+            _work(*job)
+    else:
+        with ThreadPoolExecutor(min(threads, len(jobs) or 1)) as pool:
+            for future in [pool.submit(_work_and_hang_up, *job) for job in jobs]:
+                future.result()
+    return len(intents)
+
+
+def settle(intent: Intent, failure: CallFailed) -> None:
+    """Write down how a failed call leaves its intent."""
+    if isinstance(failure, Rejected) and failure.permanent:
+        outbox.rejected(intent, reason=failure.reason)
+    elif isinstance(failure, OutcomeUnknown):
+        if intent.attempts >= MOST_BLIND_ATTEMPTS:
+            reason = f"Nobody knows whether it was applied, after {intent.attempts} tries: "
+            outbox.rejected(intent, reason=reason + failure.reason)
+        else:
+            outbox.unknown(intent, reason=failure.reason, retry_in_seconds=backoff_seconds(intent))
+    else:
+        wait = max(failure.retry_in_seconds, backoff_seconds(intent))
+        outbox.retry(intent, reason=failure.reason, retry_in_seconds=wait)
+
+
+def backoff_seconds(intent: Intent) -> float:
+    """1, 2, 4 ... seconds, at most a minute."""
+    return float(min(60, 2 ** min(6, intent.attempts - 1)))
+
+
+def _parts(intents: Sequence[Intent]) -> list[list[Intent]]:
+    groups: dict[tuple[int, str], list[Intent]] = {}
+    for intent in intents:
+        groups.setdefault((intent.store_id, intent.topic), []).append(intent)
+    return [
+        group[start : start + TOGETHER]
+        for group in groups.values()
+        for start in range(0, len(group), TOGETHER)
+    ]
+
+
+def _work(handler: Handler, client: Client, part: Sequence[Intent], claimed: float) -> None:
+    if time.monotonic() - claimed > LATEST_START_SECONDS:
+        # Begun now it might outlive its lease, and somebody else would send it as well.
+        for intent in part:
+            outbox.retry(intent, reason="Its turn came too late.", retry_in_seconds=0)
+        return
+    try:
+        handler(client, part)
+    except CallFailed as failure:
+        # Those that the handler settled before are no longer ours: the lease is over for them.
+        for intent in part:
+            settle(intent, failure)
+
+
+def _work_and_hang_up(
+    handler: Handler, client: Client, part: Sequence[Intent], claimed: float
+) -> None:
+    try:
+        _work(handler, client, part, claimed)
+    finally:
+        connection.close()
