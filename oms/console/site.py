@@ -59,7 +59,7 @@ class ConsoleSite(UnfoldAdminSite):
             "colors": None,
             "border_radius": None,
             "theme": "dark" if dark else "light",
-            "styles": [static("console/console.css"), static("console/unfold.css")],
+            "styles": [static("console/shell.css"), static("console/unfold.css")],
             "scripts": [static("console/console.js")],
             "sidebar_navigation": [],
             "show_back_button": False,

@@ -14,7 +14,7 @@ def _table() -> list[tuple]:
     import importlib.util
 
     rows = []
-    for name in ("queue", "streams", "orders", "lookup", "returns", "refunds"):
+    for name in ("queue", "streams", "policies", "orders", "lookup", "returns", "refunds"):
         if importlib.util.find_spec(f"oms.console.{name}"):
             rows += importlib.import_module(f"oms.console.{name}").PAGES
     return rows

@@ -1,0 +1,94 @@
+"""Locations, stock levels with their entries, reservations: to look at. Only the ledger counts."""
+
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.paginator import InfinitePaginator
+
+from inventory.models import Location, Reservation, StockEntry, StockLevel
+from oms.core.admin import ReadOnly
+
+ENTRIES_SHOWN = 50
+
+
+@admin.register(Location)
+class LocationAdmin(ReadOnly):
+    list_display = ("name", "code", "city", "country", "active", "countries_served")
+    search_fields = ("name", "=code", "city", "=postal_code")
+    ordering = ("name",)
+
+    @admin.display(description="ships to")
+    def countries_served(self, location: Location) -> str:
+        return ", ".join(location.ships_to[:12]) or "nowhere"
+
+
+class EntryInline(TabularInline):
+    """The newest entries: what made the counters what they are."""
+
+    model = StockEntry
+    fields = ("at", "bucket", "delta", "before", "after", "cause", "actor", "document")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    verbose_name_plural = f"newest {ENTRIES_SHOWN} entries"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StockEntry]:
+        level_id = request.resolver_match.kwargs.get("object_id")  # type: ignore[union-attr]
+        newest = StockEntry.objects.filter(level_id=level_id).order_by("-id")[:ENTRIES_SHOWN]
+        return StockEntry.objects.filter(pk__in=list(newest.values_list("pk", flat=True))).order_by(
+            "-id"
+        )
+
+    def has_add_permission(self, request: HttpRequest, obj: StockLevel | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: StockLevel | None = None) -> bool:
+        return request.user.has_perm("inventory.view_stocklevel")
+
+
+@admin.register(StockLevel)
+class StockLevelAdmin(ReadOnly):
+    list_display = (
+        "item", "title", "location", "on_hand", "reserved", "safety", "available", "damaged",
+        "published",
+    )  # fmt: skip
+    list_filter = ("location",)
+    list_select_related = ("item", "location")
+    search_fields = ("^item__sku", "=item__barcode")
+    search_help_text = "SKU or barcode"
+    inlines = (EntryInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StockLevel]:
+        free = F("on_hand") - F("reserved") - F("safety")
+        return super().get_queryset(request).annotate(free=free)
+
+    @admin.display(ordering="item__title")
+    def title(self, level: StockLevel) -> str:
+        return level.item.title
+
+    @admin.display(ordering="free")
+    def available(self, level: StockLevel) -> int:
+        return level.on_hand - level.reserved - level.safety
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnly):
+    paginator = InfinitePaginator
+    list_display = ("id", "order", "item", "location", "quantity", "state", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("line__order", "level__item", "level__location")
+    search_fields = ("=line__order__name",)
+    search_help_text = "Order number, e.g. #1001"
+
+    @admin.display()
+    def order(self, reservation: Reservation) -> str:
+        return reservation.line.order.name
+
+    @admin.display()
+    def item(self, reservation: Reservation) -> str:
+        return reservation.level.item.sku
+
+    @admin.display()
+    def location(self, reservation: Reservation) -> str:
+        return reservation.level.location.name
