@@ -137,7 +137,7 @@ def fulfillment_events(store_id: int, messages: Sequence[Message]) -> None:
 def return_changed(store_id: int, messages: Sequence[Message]) -> None:
     """returns/*: a hint; the return is read from Shopify, after what we have to say about it."""
     found = [parse_goods.parse_return(message.body) for message in messages]
-    orders = dict(
+    orders: dict[int, int] = dict(
         fetch(
             "SELECT remote_id, id FROM orders_order"
             " WHERE store_id = %s AND remote_id = ANY(%s::bigint[])",

@@ -170,7 +170,7 @@ def _refunded(intent: Intent, refund: Refund, remote_gid: str, **kept: Any) -> N
 
 def cancel_orders(client: Client, intents: Sequence[Intent]) -> None:
     """order.cancel: Shopify accepts it and does it later, so it is applied when it shows."""
-    remote_ids = dict(
+    remote_ids: dict[int | None, int] = dict(
         fetch(
             "SELECT id, remote_id FROM orders_order WHERE id = ANY(%s::bigint[])",
             [[i.order_id for i in intents]],

@@ -86,14 +86,13 @@ def _send_moves(client: Client, planned: Sequence[tuple[Intent, list[Move]]]) ->
         except CallFailed as failure:
             failed[intent.id] = failure
     for intent, moves in planned:
-        if failure := failed.get(intent.id):
+        if problem := failed.get(intent.id):
             # The fulfillment order may have changed under us: read again before giving up.
-            if isinstance(failure, Rejected) and intent.attempts < MOST_WAITS:
-                outbox.retry(
-                    intent, reason=failure.reason, retry_in_seconds=backoff_seconds(intent)
-                )
+            if isinstance(problem, Rejected) and intent.attempts < MOST_WAITS:
+                wait = backoff_seconds(intent)
+                outbox.retry(intent, reason=problem.reason, retry_in_seconds=wait)
             else:
-                settle(intent, failure)
+                settle(intent, problem)
             continue
         request = [[m.source, m.location, m.lines] for m in moves]
         _note_assigned(intent, moved[intent.id], request=request)
@@ -315,7 +314,7 @@ def create_events(client: Client, intents: Sequence[Intent]) -> None:
 
     Shopify takes no key here either; a lost answer is looked for by status and time.
     """
-    remote_ids = dict(
+    remote_ids: dict[int, int | None] = dict(
         fetch(
             """
             SELECT p.id, s.remote_id FROM fulfillment_parcel p

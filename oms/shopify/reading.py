@@ -141,7 +141,7 @@ def boolean(row: dict[str, Any], key: str, default: bool = False) -> bool:
 def degrees(row: dict[str, Any], key: str, most: float) -> float | None:
     """A coordinate; None when missing or not on earth, because routing can do without."""
     value = row.get(key)
-    if type(value) not in (int, Decimal) or not -most <= value <= most:
+    if not isinstance(value, int | Decimal) or not -most <= value <= most:
         return None
     return float(value)
 

@@ -47,24 +47,25 @@ def reconcile_orders(store_id: int, client: Client) -> int:
     Facts of the stream count what was looked at, found missing or old, and healed since.
     """
     mark = StreamMark.objects.filter(store_id=store_id, stream=ORDERS).first()
-    facts = {"looked_at": 0, "missing": 0, "old": 0, "healed": 0, "open": [], "through": ""}
-    facts |= mark.facts if mark else {}
+    held = mark.facts if mark else {}
+    gaps: list[int] = held.get("open", [])
     until = now() - GRACE
     since = datetime.fromisoformat(mark.cursor) if mark and mark.cursor else now() - FIRST_WINDOW
     remote = _changed(client, since - OVERLAP)
     settled = {remote_id: at for remote_id, at in remote.items() if at <= until}
-    ours = _known(store_id, [*settled, *facts["open"]])
+    ours = _known(store_id, [*settled, *gaps])
 
-    still_open = [remote_id for remote_id in facts["open"] if remote_id not in ours]
+    still_open = [remote_id for remote_id in gaps if remote_id not in ours]
     missing = [remote_id for remote_id in settled if remote_id not in ours]
     old = [id_ for id_, at in settled.items() if id_ in ours and ours[id_] < at]
     ask_for_orders(store_id, [*missing, *old])
-    known_gaps = set(facts["open"])
-    facts["looked_at"] += len(settled)
-    facts["missing"] += len(set(missing) - known_gaps)
-    facts["old"] += len(old)
-    facts["healed"] += len(known_gaps) - len(still_open)
-    facts["open"] = sorted({*still_open, *missing})[:MOST_OPEN_GAPS]
+    facts = {
+        "looked_at": held.get("looked_at", 0) + len(settled),
+        "missing": held.get("missing", 0) + len(set(missing) - set(gaps)),
+        "old": held.get("old", 0) + len(old),
+        "healed": held.get("healed", 0) + len(gaps) - len(still_open),
+        "open": sorted({*still_open, *missing})[:MOST_OPEN_GAPS],
+    }
     streams.succeeded(store_id, ORDERS, cursor=until.isoformat(), facts=facts)
     return len(missing) + len(old)
 

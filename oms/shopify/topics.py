@@ -33,6 +33,8 @@ class ForAPerson:
 
 
 ORDER = Handled("orders")
+# Shopify sends orders/updated with the same body at the same moment.
+ORDER_AGAIN = Handled("orders", subscribed=False)
 READ_ORDER = Handled("order_changed")
 RETURN = Handled("return_changed")
 FULFILLMENT = Handled("fulfillments")
@@ -54,13 +56,13 @@ WORK = Ignored("We decide where it ships; fulfillment orders are read again befo
 
 TOPICS: dict[str, Handled | Ignored | ForAPerson] = {
     # Not Shopify's: an order that we have read ourselves, in the shape of its webhook.
-    "switchyard/order_found": ORDER,
+    "switchyard/order_found": ORDER_AGAIN,
     "orders/create": ORDER,
     "orders/updated": ORDER,
-    "orders/paid": ORDER,
-    "orders/cancelled": ORDER,
-    "orders/fulfilled": ORDER,
-    "orders/partially_fulfilled": ORDER,
+    "orders/paid": ORDER_AGAIN,
+    "orders/cancelled": ORDER_AGAIN,
+    "orders/fulfilled": ORDER_AGAIN,
+    "orders/partially_fulfilled": ORDER_AGAIN,
     "orders/link_requested": Ignored("The customer asked for a link; nothing about the order."),
     "orders/edited": READ_ORDER,
     "orders/delete": Handled("order_deleted"),
