@@ -45,7 +45,9 @@ def check_second_person(refund: Refund, actor: Actor) -> None:
 
 
 def alone_limit(actor: Actor, currency: str) -> Decimal:
-    """The largest limit among the roles of this person."""
+    """The largest limit among the roles of this person; somebody without an account has none."""
+    if actor.user_id is None:
+        return Decimal(0)
     roles = Group.objects.filter(user=actor.user_id).values_list("name", flat=True)
     limit = max((ALONE_LIMITS.get(role, Decimal(0)) for role in roles), default=Decimal(0))
     return limit if get_currency_precision(currency) else limit * WITHOUT_CENTS

@@ -184,8 +184,9 @@ WITH transactions AS (
 ), owing AS (
     SELECT m.id AS refund_id, NULL::bigint AS transaction_id, m.order_id, m.rma_id, m.remote_id,
            m.origin, m.state AS sent, m.submitted_at, m.created_at, m.reason, m.error, m.moved,
-           m.successes, m.failures, coalesce(least(m.owed, m.moved + greatest(c.credit, 0)), m.owed)
-               AS owed
+           m.successes, m.failures,
+           CASE WHEN m.approved_at IS NULL AND m.owed > m.moved
+                THEN least(m.owed, m.moved + greatest(c.credit, 0)) ELSE m.owed END AS owed
     FROM made m
     LEFT JOIN LATERAL (
         SELECT coalesce(sum(CASE "column" WHEN 'moved' THEN amount ELSE -amount END), 0) AS credit
