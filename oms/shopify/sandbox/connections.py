@@ -52,14 +52,18 @@ def position_by_id(item):
 
 
 def write_cursor(place):
-    return base64.b64encode(json.dumps(list(place)).encode()).decode()
+    """Shopify's spelling: base64 of the last id and the last value of the sort key."""
+    body = {"last_id": place[-1], "last_value": place[0] if len(place) > 1 else str(place[0])}
+    return base64.b64encode(json.dumps(body, separators=(",", ":")).encode()).decode()
 
 
 def read_cursor(text, places):
     try:
-        place = tuple(json.loads(base64.b64decode(text, validate=True)))
+        body = json.loads(base64.b64decode(text, validate=True))
+        number, value = body["last_id"], body["last_value"]
+        place = (value, number) if places and len(places[0]) > 1 else (number,)
         if places:
             place < places[0]  # noqa: B015 - a cursor of another list does not compare
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ShopifyError("Invalid cursor for current pagination sort.", "BAD_REQUEST") from error
     return place

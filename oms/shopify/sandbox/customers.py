@@ -3,7 +3,6 @@
 from oms.shopify.sandbox.addresses import mailing_address
 from oms.shopify.sandbox.errors import refuse
 from oms.shopify.sandbox.ids import number_of
-from oms.shopify.sandbox.lookup import by_gid
 from oms.shopify.sandbox.registry import absent, field, keys, node
 
 node("Customer", legacy=True)
@@ -45,11 +44,6 @@ def email_address(value, info):
 def number_of_orders(customer, info):
     rows = info.context.store.all("Order")
     return str(sum(row["customer_id"] == customer["id"] for row in rows))
-
-
-@field("QueryRoot", "customer")
-def customer_root(root, info, id):
-    return by_gid(info.context.store, "Customer", id)
 
 
 def associate_customer(store, given):

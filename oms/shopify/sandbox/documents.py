@@ -5,6 +5,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from graphql import (
+    SKIP,
+    GraphQLObjectType,
     GraphQLSyntaxError,
     TypeInfo,
     TypeInfoVisitor,
@@ -19,7 +21,7 @@ from graphql import (
 )
 from graphql.validation import OverlappingFieldsCanBeMergedRule
 
-from oms.shopify.sandbox.registry import knows
+from oms.shopify.sandbox.registry import is_always_empty, known_by_name, knows, models
 
 CACHE_SIZE = 512
 RULES = tuple(rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule)
@@ -99,9 +101,22 @@ class Gaps(Visitor):
     def enter_field(self, node, *_):
         parent = get_named_type(self.type_info.get_parent_type())
         if parent is None or is_abstract_type(parent):
-            return  # judged when the concrete type is known
-        if not knows(parent.name, node.name.value):
-            self.unknown.append(f"{parent.name}.{node.name.value}")
+            return None  # judged when the concrete type is known
+        name = node.name.value
+        if not knows(parent.name, name):
+            self.unknown.append(f"{parent.name}.{name}")
+            return SKIP  # naming the top of the gap says enough
+        return SKIP if is_always_empty(parent.name, name) else None
+
+    def enter_inline_fragment(self, node, *_):
+        """A branch for a type this store has no objects of is never taken."""
+        narrowed = get_named_type(self.type_info.get_type())
+        if node.type_condition and isinstance(narrowed, GraphQLObjectType):
+            return None if models(narrowed.name) or known_by_name(narrowed.name) else SKIP
+        return None
+
+    def enter_fragment_definition(self, node, *_):
+        return self.enter_inline_fragment(node)
 
 
 class Places(Visitor):

@@ -31,15 +31,23 @@ class UserErrors(Exception):
 
 
 def user_error(field, message, code=None):
-    error = {"field": field, "message": message}
-    if code is not None:
-        error["code"] = code
-    return error
+    """One entry of userErrors; where the type has no code, a document cannot select it."""
+    return {"field": field, "message": message, "code": code}
 
 
 def refuse(field, message, code=None, **payload):
     """Raises one user error."""
     raise UserErrors(user_error(field, message, code), **payload)
+
+
+def denied(name, required):
+    """A field the app has no scope for: an error beside the data, not instead of it."""
+    return ShopifyError(
+        f"Access denied for {name} field. Required access: {required}",
+        "ACCESS_DENIED",
+        documentation="https://shopify.dev/api/usage/access-scopes",
+        requiredAccess=required,
+    )
 
 
 def not_found_id(gid):

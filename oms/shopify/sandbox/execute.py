@@ -151,7 +151,7 @@ class Engine:
 
 
 def shown_error(error):
-    """A refusal as it is; a fault of this store as Shopify shows its own, with a trace in our log."""
+    """A refusal as it is; a fault of this store as Shopify shows its own, traced in our log."""
     shown = error.formatted
     if "code" not in (error.extensions or {}):
         log.error("resolver failed at %s", error.path, exc_info=error.original_error)

@@ -8,13 +8,12 @@ from oms.shopify.sandbox.fulfillment_order_moves import (
     requested_units,
     touch_order,
 )
-from oms.shopify.sandbox.fulfillment_orders import line_of, units_left
+from oms.shopify.sandbox.fulfillment_orders import HOLDS_PER_APP, line_of, units_left
 from oms.shopify.sandbox.ids import number_of
 from oms.shopify.sandbox.lookup import find
 from oms.shopify.sandbox.mutations import mutation
 from oms.shopify.sandbox.registry import plain
 
-HOLDS_PER_APP = 10
 HANDLE_LENGTH = 64
 plain("FulfillmentOrderSplitResult", "fulfillmentOrder remainingFulfillmentOrder")
 plain("FulfillmentOrderSplitResult", "replacementFulfillmentOrder")
@@ -135,9 +134,13 @@ def fulfillment_order_release_hold(context, id, holdIds=None, externalId=None):
 def fulfillment_order_cancel(context, id):
     """Closes it and gives a replacement with the remaining units: demand is not cancelled."""
     store = context.store
-    fulfillment_order = required(store, id)
+    fulfillment_order = required(store, id, None)
     if fulfillment_order["progress"]:
-        refuse(["id"], "Cannot cancel a fulfillment order that has had progress reported.")
+        refuse(
+            ["id"],
+            "Cannot cancel a fulfillment order that has had progress reported.",
+            "FULFILLMENT_ORDER_HAS_MANUALLY_REPORTED_PROGRESS",
+        )
     if fulfillment_order["status"] not in ("OPEN", "ON_HOLD", "SCHEDULED"):
         refuse(None, "Fulfillment order is not in cancelable request state and can't be canceled.")
     order = store.get("Order", fulfillment_order["order_id"])
@@ -165,7 +168,11 @@ def fulfillment_order_report_progress(context, id, progressReport=None):
     fulfillment_order = required(context.store, id)
     before = fulfillment_order["status"]
     if before not in ("OPEN", "IN_PROGRESS"):
-        refuse(None, "Cannot report progress on a fulfillment order in this state.")
+        refuse(
+            None,
+            "Cannot report progress on a fulfillment order in this state.",
+            "FULFILLMENT_ORDER_STATUS_INVALID",
+        )
     fulfillment_order["status"] = "IN_PROGRESS"
     fulfillment_order["progress"] = True
     context.store.save(fulfillment_order)

@@ -21,7 +21,7 @@ def fulfillment_order_move(context, id, newLocationId, fulfillmentOrderLineItems
     store = context.store
     origin = find(store, "FulfillmentOrder", id)
     if origin is None:
-        refuse(["id"], "Fulfillment order does not exist.", "FULFILLMENT_ORDER_NOT_FOUND")
+        refuse(["id"], "Fulfillment order does not exist.")
     destination = find(store, "Location", newLocationId)
     if destination is None or not destination["active"]:
         refuse(["id"], "Location not found.")

@@ -1,13 +1,15 @@
 """Fulfillment orders: reads, supported actions, where they may move."""
 
 from oms.shopify.sandbox.connections import connect
+from oms.shopify.sandbox.errors import denied
 from oms.shopify.sandbox.ids import gid, number_of
 from oms.shopify.sandbox.lookup import by_gid
 from oms.shopify.sandbox.money import bag, money_bag
-from oms.shopify.sandbox.registry import absent, field, keys, node, plain
+from oms.shopify.sandbox.registry import absent, empty_page, field, keys, node, plain
 from oms.shopify.sandbox.search import searched
 from oms.shopify.sandbox.stock import level_of, tracked_item
 
+HOLDS_PER_APP = 10
 ACTIVE = ("OPEN", "IN_PROGRESS", "ON_HOLD", "SCHEDULED", "INCOMPLETE")
 
 node("FulfillmentOrder")
@@ -21,6 +23,7 @@ keys(
     fulfillBy="fulfill_by",
 )
 absent("FulfillmentOrder", "internationalDuties channelId")
+absent("FulfillmentOrder", "merchantRequests", empty_page)
 node("FulfillmentOrderLineItem")
 keys(
     "FulfillmentOrderLineItem",
@@ -61,8 +64,8 @@ def display_reason(hold, info):
 
 @field("FulfillmentHold", "heldByApp")
 def held_by_app(hold, info):
-    shop = info.context.store.meta["shop"]
-    return {"id": gid("App", shop["app_id_number"]), "title": "Switchyard"}
+    """Recorded: without the read_apps scope this one field is denied and the rest succeeds."""
+    raise denied("heldByApp", "`read_apps` access scope.")
 
 
 @field("FulfillmentOrder", "fulfillmentHolds")
@@ -100,11 +103,6 @@ def fulfillments(fulfillment_order, info, **page):
     rows = info.context.store.where("Fulfillment", "order_id", fulfillment_order["order_id"])
     mine = [row for row in rows if fulfillment_order["id"] in row["fulfillment_order_ids"]]
     return connect(mine, **page)
-
-
-@field("FulfillmentOrder", "merchantRequests")
-def merchant_requests(fulfillment_order, info, kind=None, **page):
-    return connect([], **page)
 
 
 @field("FulfillmentOrder", "deliveryMethod")
@@ -180,7 +178,8 @@ def actions_of(store, fulfillment_order):
     if status == "IN_PROGRESS":
         return ["CREATE_FULFILLMENT", "REPORT_PROGRESS", "HOLD", "MARK_AS_OPEN"]
     if status == "ON_HOLD":
-        return ["RELEASE_HOLD", "HOLD", "MOVE"]
+        full = len(fulfillment_order["holds"]) >= HOLDS_PER_APP
+        return ["RELEASE_HOLD", "MOVE"] if full else ["RELEASE_HOLD", "HOLD", "MOVE"]
     if status == "SCHEDULED":
         return ["CREATE_FULFILLMENT", "MOVE", "MARK_AS_OPEN"]
     return []

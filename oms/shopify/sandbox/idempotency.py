@@ -5,7 +5,7 @@ import json
 import threading
 from datetime import UTC, datetime, timedelta
 
-from oms.shopify.sandbox.errors import IDEMPOTENT_REQUIRED, ShopifyError, user_error
+from oms.shopify.sandbox.errors import IDEMPOTENT_REQUIRED, ShopifyError
 from oms.shopify.sandbox.lookup import embedded
 
 KEPT_HOURS = 24
@@ -79,10 +79,6 @@ def require_key(info):
 def fingerprint(arguments):
     text = json.dumps(arguments, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def key_error(code, message, has_code):
-    return user_error(None, message, code if has_code else None)
 
 
 def record_number(root, key):

@@ -68,7 +68,13 @@ def level_at(item, info, locationId, includeInactive=False):
 def levels_of(item, info, includeInactive=False, query=None, **page):
     rows = info.context.store.where("InventoryLevel", "item_id", item["id"])
     rows = [row for row in rows if row["active"] or includeInactive]
-    fields = {"id": "id", "location_id": "location_id", "updated_at": "updated_at"}
+    fields = {
+        "id": "id",
+        "inventory_item_id": "item_id",
+        "inventory_group_id": "location_id",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+    }
     return connect(searched(info, rows, query, fields), **page)
 
 

@@ -1,10 +1,10 @@
 """Inventory mutations: set, adjust, move, activate; compare-and-set on every row."""
 
-from oms.shopify.sandbox.errors import ShopifyError, UserErrors, refuse, user_error
+from oms.shopify.sandbox.errors import ShopifyError, UserErrors, denied, refuse, user_error
 from oms.shopify.sandbox.ids import gid, number_of
 from oms.shopify.sandbox.lookup import find
 from oms.shopify.sandbox.mutations import mutation
-from oms.shopify.sandbox.registry import absent, field, keys, plain
+from oms.shopify.sandbox.registry import field, keys, plain
 from oms.shopify.sandbox.state import now_text
 from oms.shopify.sandbox.stock import change, connect_level, level_of, quantity
 
@@ -24,12 +24,20 @@ STALE = "The changeFromQuantity argument no longer matches the persisted quantit
 plain("InventoryChange", "name delta quantityAfterChange ledgerDocumentUri item location")
 keys("InventoryAdjustmentGroup", createdAt="created_at", reason="reason")
 keys("InventoryAdjustmentGroup", referenceDocumentUri="reference")
-absent("InventoryAdjustmentGroup", "staffMember")
 
 
 @field("InventoryAdjustmentGroup", "id")
 def group_id(group, info):
     return gid("InventoryAdjustmentGroup", group["id"])
+
+
+@field("InventoryAdjustmentGroup", "staffMember")
+def staff_member(group, info):
+    """Recorded: denied without the users scope, and the adjustment stands all the same."""
+    required = "`read_users` access scope. Also: The app must be a finance embedded app or "
+    required += "installed on a Shopify Plus or Advanced store. Contact Shopify Support to enable "
+    required += "this scope for your app."
+    raise denied("staffMember", required)
 
 
 @field("InventoryAdjustmentGroup", "app")
@@ -328,6 +336,8 @@ def inventory_activate(
     level["active"] = True
     store.save(level)
     context.events.emit("inventory_levels/connect", level)
-    if onHand:  # recorded: `available` is ignored on a new level, `onHand` is not
+    if available:
+        change(context, level, available=available)
+    if onHand:
         change(context, level, available=onHand - quantity(level, "on_hand"))
     return {"inventoryLevel": level}

@@ -3,7 +3,7 @@
 from oms.shopify.sandbox.connections import connect
 from oms.shopify.sandbox.inventory import find_level
 from oms.shopify.sandbox.lookup import by_gid
-from oms.shopify.sandbox.registry import absent, field, keys, node, plain
+from oms.shopify.sandbox.registry import absent, empty_page, field, keys, node, plain
 from oms.shopify.sandbox.search import searched
 from oms.shopify.sandbox.stock import quantity
 
@@ -19,7 +19,8 @@ keys(
     isFulfillmentService="is_service",
     deactivatedAt="deactivated_at",
 )
-absent("Location", "fulfillmentService localPickupSettingsV2")
+absent("Location", "fulfillmentService localPickupSettingsV2 metafield")
+absent("Location", "metafields", empty_page)
 absent("Location", "addressVerified", False)
 absent("Location", "suggestedAddresses", list)
 plain(
@@ -66,8 +67,10 @@ def inventory_level(location, info, inventoryItemId, includeInactive=False):
 
 @field("Location", "inventoryLevels")
 def inventory_levels(location, info, includeInactive=False, query=None, **page):
-    levels = info.context.store.where("InventoryLevel", "location_id", location["id"])
-    return connect([level for level in levels if level["active"] or includeInactive], **page)
+    rows = info.context.store.where("InventoryLevel", "location_id", location["id"])
+    rows = [level for level in rows if level["active"] or includeInactive]
+    fields = {"id": "id", "inventory_item_id": "item_id", "updated_at": "updated_at"}
+    return connect(searched(info, rows, query, fields), **page)
 
 
 @field("QueryRoot", "location")

@@ -1,14 +1,14 @@
 """Objects by gid, and the generic node roots."""
 
-from oms.shopify.sandbox.errors import not_found_id
+from oms.shopify.sandbox.errors import UnknownToSandbox, not_found_id
 from oms.shopify.sandbox.ids import split_gid
-from oms.shopify.sandbox.registry import field
+from oms.shopify.sandbox.registry import field, models
 
 
 def by_gid(store, kind, text):
     """The object, or None when no such number; another type's gid is a top-level error."""
     parts = split_gid(text)
-    if parts is None or parts[0] != kind or parts[1] == 0:
+    if parts is None or parts[0] != kind:
         raise not_found_id(text)
     return store.get(kind, parts[1])
 
@@ -47,10 +47,11 @@ def node_root(root, info, id):
     if parts is None or parts[1] == 0:
         raise not_found_id(id)
     store = info.context.store
-    found = store.get(*parts) or embedded(store, *parts)
-    if found is None and parts[0] not in info.schema.type_map:
+    if parts[0] not in info.schema.type_map:
         raise not_found_id(id)
-    return found
+    if not models(parts[0]):
+        raise UnknownToSandbox(f"node of type {parts[0]}")
+    return store.get(*parts) or embedded(store, *parts)
 
 
 @field("QueryRoot", "nodes")

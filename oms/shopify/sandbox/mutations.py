@@ -5,7 +5,7 @@ from functools import wraps
 from graphql import get_named_type
 
 from oms.shopify.sandbox import idempotency
-from oms.shopify.sandbox.errors import UserErrors
+from oms.shopify.sandbox.errors import UserErrors, user_error
 from oms.shopify.sandbox.registry import RESOLVERS
 
 ROOTS_WITH_KEY = frozenset(
@@ -49,11 +49,9 @@ def run(info, root, function, arguments, error_field):
         return attempt(context, function, arguments, error_field)
     key = idempotency.require_key(info)
     keys = context.keys
-    error_type = get_named_type(get_named_type(info.return_type).fields[error_field].type)
-    has_code = "code" in error_type.fields
 
     def refused(code, message):
-        return {error_field: [idempotency.key_error(code, message, has_code)]}
+        return {error_field: [user_error(None, message, code)]}
 
     if not keys.begin(root, key):
         return refused("IDEMPOTENCY_CONCURRENT_REQUEST", idempotency.CONCURRENT)

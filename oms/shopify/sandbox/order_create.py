@@ -319,6 +319,9 @@ def link_customer(context, order, given):
         customer = associate_customer(context.store, chosen["toAssociate"])
     elif chosen.get("toUpsert"):
         customer = upsert_customer(context.store, chosen["toUpsert"])
+    elif order["email"]:
+        # Recorded: an e-mail alone makes (or finds) a customer of that e-mail.
+        customer = upsert_customer(context.store, {"email": order["email"]})
     else:
         return
     order["customer_id"] = customer["id"]

@@ -3,8 +3,8 @@
 from oms.shopify.sandbox import totals
 from oms.shopify.sandbox.connections import connect
 from oms.shopify.sandbox.lookup import by_gid
-from oms.shopify.sandbox.money import ZERO, bag, decimal_text, money_bag
-from oms.shopify.sandbox.registry import absent, field, keys, node, plain
+from oms.shopify.sandbox.money import ZERO, bag, decimal_text, money_bag, rest_text
+from oms.shopify.sandbox.registry import absent, empty_page, field, keys, node, plain
 from oms.shopify.sandbox.search import searched
 
 node("Order", legacy=True)
@@ -43,6 +43,10 @@ absent("Order", "additionalFees disputes alerts merchantEditableErrors", list)
 absent("Order", "estimatedTaxes edited hasTimelineComment productNetwork taxExempt", False)
 absent("Order", "dutiesIncluded customerAcceptsMarketing", False)
 absent("Order", "confirmed", True)
+absent("Order", "metafield")
+absent(
+    "Order", "metafields discountApplications localizedFields localizationExtensions", empty_page
+)
 plain("MoneyBag", "shopMoney presentmentMoney")
 plain("MoneyV2", "amount currencyCode")
 plain("Attribute", "key value")
@@ -79,9 +83,23 @@ for _name, _amount in AMOUNTS.items():
     )
 
 
-@field("Order", "totalPrice")
-def total_price(order, info):
-    return decimal_text(totals.grand_total(order).shop, order["currency"])
+# The older fields without Set: the shop's amount alone.
+for _name in (
+    "totalPrice",
+    "totalCapturable",
+    "totalReceived",
+    "totalRefunded",
+    "totalShippingPrice",
+    "totalTax",
+    "totalDiscounts",
+    "subtotalPrice",
+    "netPayment",
+):
+    field("Order", _name)(
+        lambda order, info, amount=AMOUNTS[f"{_name}Set"]: rest_text(
+            amount(order).shop, order["currency"]
+        ),
+    )
 
 
 @field("Order", "displayFinancialStatus")

@@ -4,9 +4,10 @@ import re
 from decimal import Decimal
 
 from oms.shopify.sandbox.connections import connect
+from oms.shopify.sandbox.ids import gid
 from oms.shopify.sandbox.lookup import by_gid
 from oms.shopify.sandbox.money import decimal_text, money_v2
-from oms.shopify.sandbox.registry import absent, field, keys, node, plain
+from oms.shopify.sandbox.registry import absent, empty_page, field, keys, node, plain
 from oms.shopify.sandbox.search import searched
 from oms.shopify.sandbox.stock import quantity
 
@@ -25,7 +26,8 @@ keys(
     descriptionHtml="description",
     isGiftCard="gift_card",
 )
-absent("Product", "templateSuffix onlineStoreUrl featuredMedia category")
+absent("Product", "templateSuffix onlineStoreUrl featuredMedia category metafield featuredImage")
+absent("Product", "metafields media images collections sellingPlanGroups", empty_page)
 absent("Product", "hasVariantsThatRequiresComponents requiresSellingPlan", False)
 node("ProductVariant", legacy=True)
 keys(
@@ -39,10 +41,12 @@ keys(
     createdAt="created_at",
     updatedAt="updated_at",
 )
-absent("ProductVariant", "compareAtPrice unitPrice deliveryProfile")
+absent("ProductVariant", "compareAtPrice unitPrice deliveryProfile metafield image")
+absent("ProductVariant", "metafields media sellingPlanGroups", empty_page)
 absent("ProductVariant", "requiresComponents showUnitPrice", False)
 plain("SelectedOption", "name value")
-plain("ProductOption", "name values position")
+plain("ProductOption", "id name values position optionValues")
+plain("ProductOptionValue", "id name hasVariants")
 plain("ProductPriceRangeV2", "minVariantPrice maxVariantPrice")
 plain("Count", "count precision")
 
@@ -82,7 +86,22 @@ def tracks_inventory(product, info):
 def options(product, info, first=None):
     rows = info.context.store.where("ProductVariant", "product_id", product["id"])
     values = [row["title"] for row in rows]
-    return [{"name": product["option_name"], "values": values, "position": 1}]
+    return [
+        {
+            "id": gid("ProductOption", product["id"]),
+            "name": product["option_name"],
+            "values": values,
+            "optionValues": [
+                {
+                    "id": gid("ProductOptionValue", row["id"]),
+                    "name": row["title"],
+                    "hasVariants": True,
+                }
+                for row in rows
+            ],
+            "position": 1,
+        }
+    ]
 
 
 @field("Product", "priceRangeV2")

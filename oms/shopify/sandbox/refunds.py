@@ -12,7 +12,7 @@ from oms.shopify.sandbox.order_create import add_transaction
 from oms.shopify.sandbox.order_parts import find_transaction
 from oms.shopify.sandbox.orders import order_of
 from oms.shopify.sandbox.payments import in_both, pay_back
-from oms.shopify.sandbox.registry import absent, field, keys, node
+from oms.shopify.sandbox.registry import absent, empty_page, field, keys, node
 from oms.shopify.sandbox.state import now_text
 from oms.shopify.sandbox.stock import take_back, uncommit
 
@@ -25,6 +25,7 @@ keys(
     processedAt="processed_at",
 )
 absent("Refund", "staffMember")
+absent("Refund", "orderAdjustments", empty_page)
 absent("Refund", "duties", list)
 
 
@@ -53,11 +54,6 @@ def refund_line_items(refund, info, **page):
 def refund_shipping_lines(refund, info, **page):
     rows = [refund] if bag(refund["shipping"]).shop else []
     return connect(rows, **page)
-
-
-@field("Refund", "orderAdjustments")
-def order_adjustments(refund, info, **page):
-    return connect([], **page)
 
 
 @field("Refund", "transactions")

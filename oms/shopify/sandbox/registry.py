@@ -32,9 +32,24 @@ def plain(type_name, names):
 def absent(type_name, names, value=None):
     """Fields that are truly empty in this store: it has no such feature switched on."""
     for name in names.split():
-        RESOLVERS.setdefault(type_name, {})[name] = lambda source, info, **_: (
-            value() if callable(value) else value
-        )
+
+        def resolve(source, info, **_):
+            return value() if callable(value) else value
+
+        # Nothing below an empty field is ever asked for, so it need not be modelled.
+        resolve.always_empty = value is None or callable(value)
+        RESOLVERS.setdefault(type_name, {})[name] = resolve
+
+
+def empty_page():
+    """A connection with nothing in it."""
+    page_info = {
+        "hasNextPage": False,
+        "hasPreviousPage": False,
+        "startCursor": None,
+        "endCursor": None,
+    }
+    return {"edges": [], "nodes": [], "pageInfo": page_info}
 
 
 def node(type_name, legacy=False):
@@ -44,16 +59,32 @@ def node(type_name, legacy=False):
         RESOLVERS[type_name]["legacyResourceId"] = lambda source, info: str(source["id"])
 
 
+def is_always_empty(type_name, field_name):
+    resolver = RESOLVERS.get(type_name, {}).get(field_name)
+    return getattr(resolver, "always_empty", False)
+
+
+def models(type_name):
+    """True when objects of this type exist in the store."""
+    return type_name in RESOLVERS
+
+
 def knows(type_name, field_name):
     """True when the store can answer this field."""
-    if field_name.startswith("__") or field_name in RESOLVERS.get(type_name, ()):
+    if field_name.startswith("__") or type_name.startswith("__"):
+        return True
+    if field_name in RESOLVERS.get(type_name, ()):
         return True
     if type_name.endswith("Connection"):
         return field_name in ("edges", "nodes", "pageInfo")
     if type_name.endswith("Edge"):
         return field_name in ("node", "cursor")
-    # A payload is filled whole by its mutation, so it is known when the mutation is.
-    return type_name.endswith(("Payload", "UserError", "UserErrors"))
+    return known_by_name(type_name)
+
+
+def known_by_name(type_name):
+    """A payload is filled whole by its mutation, so it is known when the mutation is."""
+    return type_name.endswith(("Payload", "UserError", "UserErrors", "CancelError"))
 
 
 def _getter(key):

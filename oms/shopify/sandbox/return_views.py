@@ -6,7 +6,7 @@ from oms.shopify.sandbox.ids import gid
 from oms.shopify.sandbox.lookup import by_gid
 from oms.shopify.sandbox.money import money_bag
 from oms.shopify.sandbox.orders import order_of
-from oms.shopify.sandbox.registry import absent, field, keys, node, plain
+from oms.shopify.sandbox.registry import absent, empty_page, field, keys, node, plain
 from oms.shopify.sandbox.totals import line_net
 
 # The library of reasons, in place of the deprecated enum.
@@ -34,6 +34,7 @@ keys(
     decline="decline",
 )
 absent("Return", "staffMember")
+absent("Return", "exchangeLineItems", empty_page)
 absent("Return", "returnShippingFees", list)
 plain("ReturnDecline", "reason note")
 node("ReturnLineItem")
@@ -64,11 +65,6 @@ def total_quantity(doc, info):
 @field("Return", "returnLineItems")
 def return_line_items(doc, info, processingStatus=None, **page):
     return connect(doc["lines"], **page)
-
-
-@field("Return", "exchangeLineItems")
-def exchange_line_items(doc, info, includeRemovedItems=False, processingStatus=None, **page):
-    return connect([], **page)
 
 
 @field("Return", "refunds")

@@ -6,7 +6,7 @@ from oms.shopify.sandbox.fulfillment_orders import line_of
 from oms.shopify.sandbox.ids import gid, number_of
 from oms.shopify.sandbox.lookup import by_gid
 from oms.shopify.sandbox.mutations import mutation
-from oms.shopify.sandbox.registry import absent, field, keys, node
+from oms.shopify.sandbox.registry import absent, empty_page, field, keys, node
 from oms.shopify.sandbox.return_views import fulfillment_line
 from oms.shopify.sandbox.state import now_text
 from oms.shopify.sandbox.stock import take_back
@@ -14,6 +14,7 @@ from oms.shopify.sandbox.stock import take_back
 node("ReverseFulfillmentOrder")
 keys("ReverseFulfillmentOrder", status="status")
 absent("ReverseFulfillmentOrder", "thirdPartyConfirmation")
+absent("ReverseFulfillmentOrder", "reverseDeliveries", empty_page)
 node("ReverseFulfillmentOrderLineItem")
 keys("ReverseFulfillmentOrderLineItem", totalQuantity="total", dispositions="dispositions")
 keys(
@@ -120,11 +121,6 @@ def reverse_order(doc, info):
 @field("ReverseFulfillmentOrder", "lineItems")
 def reverse_lines(doc, info, **page):
     return connect(doc["lines"], **page)
-
-
-@field("ReverseFulfillmentOrder", "reverseDeliveries")
-def reverse_deliveries(doc, info, **page):
-    return connect([], **page)
 
 
 @field("ReverseFulfillmentOrderLineItem", "fulfillmentLineItem")

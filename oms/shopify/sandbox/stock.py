@@ -32,13 +32,14 @@ def connect_level(store, item_id, location_id, available=0):
     """A new active level."""
     quantities = dict.fromkeys((*ON_HAND_PARTS, "incoming"), 0)
     quantities["available"] = available
+    moment = now_text()
     return store.add(
         "InventoryLevel",
         item_id=item_id,
         location_id=location_id,
         active=True,
         quantities=quantities,
-        stamps={},
+        stamps={"available": moment},
     )
 
 

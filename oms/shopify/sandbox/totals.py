@@ -149,8 +149,6 @@ def financial_status(order):
         return "VOIDED"
     if any(each["status"] == "PENDING" for each in order["transactions"]):
         return "PENDING"
-    if order["cancelled_at"] and not order["declared_status"]:
-        return "VOIDED"
     return order["declared_status"]
 
 

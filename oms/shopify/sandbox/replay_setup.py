@@ -1,0 +1,191 @@
+"""Furnishes a fresh store with what existed before a recording began: places, goods, currency."""
+
+import re
+from collections import Counter
+
+from oms.shopify.sandbox.customers import add_customer
+from oms.shopify.sandbox.ids import split_gid
+from oms.shopify.sandbox.locations import add_location
+from oms.shopify.sandbox.stock import connect_level
+
+GID_TEXT = re.compile(r"gid://shopify/(\w+)/(\d+)")
+
+
+def furnish(store, recording, exchanges):
+    """Seeds by the recorded ids themselves, so that no translation is needed for them."""
+    facts = Facts()
+    for exchange in exchanges:
+        facts.read(exchange.variables)
+        facts.read(exchange.answer)
+        facts.texts.append(exchange.query)
+    facts.read(recording.get("metadata") if isinstance(recording, dict) else None)
+    with store.transaction():
+        store.meta["shop"]["currency"] = facts.currency() or "USD"
+        seed_locations(store, facts)
+        seed_goods(store, facts, exchanges)
+        store.save(store.meta, touch=False)
+
+
+class Facts:
+    """Everything a recording says about an object, by its gid."""
+
+    def __init__(self):
+        self.objects = {}
+        self.mentioned = {}
+        self.currencies = Counter()
+        self.assigned = Counter()
+        self.texts = []
+
+    def read(self, node):
+        if isinstance(node, list):
+            for each in node:
+                self.read(each)
+        elif isinstance(node, dict):
+            if isinstance(node.get("id"), str) and split_gid(node["id"]):
+                self.objects.setdefault(node["id"], {}).update(
+                    {key: each for key, each in node.items() if each is not None}
+                )
+            if isinstance(node.get("currencyCode"), str):
+                self.currencies[node["currencyCode"]] += 1
+            place = (node.get("assignedLocation") or {}) if isinstance(node, dict) else {}
+            if isinstance(place, dict) and isinstance(place.get("location"), dict):
+                self.assigned[place["location"].get("id")] += 1
+            for each in node.values():
+                self.read(each)
+        elif isinstance(node, str):
+            for kind, number in GID_TEXT.findall(node):
+                self.mentioned.setdefault(kind, {})[int(number)] = f"gid://shopify/{kind}/{number}"
+
+    def currency(self):
+        return self.currencies.most_common(1)[0][0] if self.currencies else None
+
+    def numbers(self, kind):
+        """Ids of a type that look real; made-up ones like 999999999999 stay unknown."""
+        return {
+            number: gid
+            for number, gid in self.mentioned.get(kind, {}).items()
+            if number > 9 and not re.fullmatch(r"9+|0+|1234567890*", str(number))
+        }
+
+
+def seed_locations(store, facts):
+    for number, gid in sorted(facts.numbers("Location").items()):
+        said = facts.objects.get(gid, {})
+        place = add_location(
+            store,
+            said.get("name") or f"Location {number}",
+            {},
+            rank=-facts.assigned[gid],
+            id=number,
+            fulfills_online_orders=said.get("fulfillsOnlineOrders", True),
+        )
+        place["active"] = said.get("isActive", True)
+        place["is_service"] = said.get("isFulfillmentService", False)
+    if not store.all("Location"):
+        add_location(store, "Shop location", {})
+
+
+def seed_goods(store, facts, exchanges):
+    """Variants and items a request names before any answer made them."""
+    made = set()
+    for exchange in exchanges:
+        asked = set(GID_TEXT.findall(f"{exchange.variables}{exchange.query}"))
+        data = exchange.answer.get("data") or {}
+        used_in_order = bool((data.get("orderCreate") or {}).get("order"))
+        if used_in_order:
+            seed_customers(store, facts, asked)
+        for kind, number in sorted(asked):
+            if kind in ("ProductVariant", "InventoryItem") and (kind, number) not in made:
+                made |= seed_variant(store, facts, kind, int(number), used_in_order)
+
+
+def seed_customers(store, facts, asked):
+    for kind, number in asked:
+        if kind == "Customer" and store.get("Customer", int(number)) is None:
+            said = facts.objects.get(f"gid://shopify/Customer/{number}", {})
+            customer = add_customer(
+                store,
+                {
+                    "email": said.get("email"),
+                    "firstName": said.get("firstName"),
+                    "lastName": said.get("lastName"),
+                },
+            )
+            store.remove(customer)
+            del customer["kind"]
+            store.add("Customer", **customer | {"id": int(number)})
+
+
+def seed_variant(store, facts, kind, number, used_in_order):
+    gid = f"gid://shopify/{kind}/{number}"
+    if number not in facts.numbers(kind) or store.get(kind, number):
+        return set()
+    said = facts.objects.get(gid, {})
+    if not said and not used_in_order:
+        return set()  # never shown by the store: it may not exist
+    other = said.get("inventoryItem" if kind == "ProductVariant" else "variant") or {}
+    variant, item = (said, other) if kind == "ProductVariant" else (other, said)
+    variant = facts.objects.get(variant.get("id"), variant)
+    item = facts.objects.get(item.get("id"), item)
+    product = variant.get("product") or {}
+    product = facts.objects.get(product.get("id"), product)
+    variant_id = number if kind == "ProductVariant" else number_in(variant) or store.next_id()
+    item_id = number if kind == "InventoryItem" else number_in(item) or store.next_id()
+    home = store.add(
+        "Product",
+        id=number_in(product) or store.next_id(),
+        title=product.get("title") or "Recorded product",
+        handle=product.get("handle") or "recorded-product",
+        status=product.get("status") or "ACTIVE",
+        vendor=product.get("vendor") or "",
+        product_type=product.get("productType") or "",
+        tags=product.get("tags") or [],
+        description="",
+        option_name="Title",
+        gift_card=False,
+    )
+    store.add(
+        "ProductVariant",
+        id=variant_id,
+        product_id=home["id"],
+        item_id=item_id,
+        title=variant.get("title") or "Default Title",
+        sku=variant.get("sku", item.get("sku")),
+        barcode=variant.get("barcode"),
+        price=str(variant.get("price") or "0.00"),
+        position=1,
+        taxable=variant.get("taxable", True),
+        inventory_policy=variant.get("inventoryPolicy") or "DENY",
+    )
+    store.add(
+        "InventoryItem",
+        id=item_id,
+        sku=variant.get("sku", item.get("sku")),
+        variant_id=variant_id,
+        tracked=item.get("tracked", False),
+        requires_shipping=item.get("requiresShipping", True),
+        grams=0,
+    )
+    stock(store, item_id, item)
+    return {("ProductVariant", str(variant_id)), ("InventoryItem", str(item_id))}
+
+
+def stock(store, item_id, said):
+    """Levels as the recording first shows them; unknown: the first place, with nothing there."""
+    shown = (said.get("inventoryLevels") or {}).get("nodes") or []
+    for level in shown:
+        place = store.get("Location", number_in(level.get("location") or {}))
+        if place is None:
+            continue
+        made = connect_level(store, item_id, place["id"])
+        for row in level.get("quantities") or []:
+            if row.get("name") in made["quantities"]:
+                made["quantities"][row["name"]] = row["quantity"]
+    if not shown:
+        places = sorted(store.all("Location"), key=lambda place: (place["rank"], place["id"]))
+        connect_level(store, item_id, places[0]["id"])
+
+
+def number_in(said):
+    parts = split_gid(said.get("id") or "")
+    return parts[1] if parts else None
