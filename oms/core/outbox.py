@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from json import loads
 from typing import Any
 
 from oms.core.sql import execute, fetch, json
@@ -118,7 +119,8 @@ def claim(*, limit: int, lease_seconds: int, topics: Iterable[str] | None = None
         """,
         [*[list(topics) if topics is not None else None] * 2, limit, lease_seconds],
     )
-    return [Intent(*row) for row in sorted(rows)]
+    # Django's connection hands jsonb over as text.
+    return [Intent(*row[:5], loads(row[5]), *row[6:]) for row in sorted(rows)]
 
 
 def any_due() -> bool:
