@@ -160,7 +160,14 @@ def two_columns(order_id: int) -> tuple[list[Row], list[Row], Decimal, Decimal]:
 
 def _params(period: Period) -> list[object]:
     month_and_store = [period.store_id, period.currency, period.start, period.end]
-    return [period.store_id, *month_and_store, period.now, *month_and_store, period.now]
+    return [
+        period.store_id,
+        *month_and_store,
+        period.now,
+        period.store_id,
+        *month_and_store,
+        period.now,
+    ]
 
 
 # A refund made outside cannot owe more than the customer has paid beyond what the order owes: units
@@ -181,41 +188,43 @@ WITH transactions AS (
     FROM returns_refund r LEFT JOIN transactions t ON t.refund_remote_id = r.remote_id
     WHERE r.store_id = %s AND r.currency = %s AND r.created_at >= %s AND r.created_at < %s
       AND r.state IN ('approved', 'submitted', 'failed')
+), credits AS (
+    SELECT order_id, sum(CASE "column" WHEN 'moved' THEN amount ELSE -amount END) AS credit
+    FROM orders_moneyentry
+    WHERE order_id IN (SELECT order_id FROM made WHERE approved_at IS NULL AND owed > moved)
+    GROUP BY order_id
 ), owing AS (
     SELECT m.id AS refund_id, NULL::bigint AS transaction_id, m.order_id, m.rma_id, m.remote_id,
            m.origin, m.state AS sent, m.submitted_at, m.created_at, m.reason, m.error, m.moved,
            m.successes, m.failures,
            CASE WHEN m.approved_at IS NULL AND m.owed > m.moved
                 THEN least(m.owed, m.moved + greatest(c.credit, 0)) ELSE m.owed END AS owed
-    FROM made m
-    LEFT JOIN LATERAL (
-        SELECT coalesce(sum(CASE "column" WHEN 'moved' THEN amount ELSE -amount END), 0) AS credit
-        FROM orders_moneyentry e WHERE e.order_id = m.order_id
-    ) c ON m.approved_at IS NULL AND m.owed > m.moved
+    FROM made m LEFT JOIN credits c USING (order_id)
 ), sent AS (
     SELECT o.*, CASE
         WHEN o.owed > o.moved AND (o.sent = 'approved' OR o.sent = 'submitted' AND o.failures = 0
              AND o.submitted_at > %s::timestamptz - interval '3 days')
         THEN o.owed - o.moved ELSE 0 END AS on_its_way
     FROM owing o
+), twins AS (
+    SELECT o.refund_id FROM owing o
+    JOIN returns_refund other ON other.order_id = o.order_id AND other.id <> o.refund_id
+    WHERE o.owed = 0 AND o.moved > 0 AND other.owed = o.moved
+      AND other.state IN ('approved', 'submitted')
 ), classified AS (
     SELECT s.refund_id, s.transaction_id, s.order_id, s.rma_id, s.remote_id, s.origin,
         CASE
             WHEN s.moved > s.owed AND s.owed > 0 AND s.successes > 1 AND s.moved >= 2 * s.owed
                 THEN 'twice'
-            WHEN s.moved > 0 AND s.owed = 0 AND EXISTS (
-                SELECT 1 FROM returns_refund other
-                WHERE other.order_id = s.order_id AND other.id <> s.refund_id
-                  AND other.owed = s.moved AND other.state IN ('approved', 'submitted'))
-                THEN 'twice'
+            WHEN s.refund_id IN (SELECT refund_id FROM twins) THEN 'twice'
             WHEN s.moved > s.owed AND s.owed = 0 THEN 'outside'
             WHEN s.moved > s.owed THEN 'too_much'
             WHEN s.on_its_way > 0 THEN 'on_its_way'
             WHEN s.moved < s.owed AND s.moved = 0 THEN 'nothing'
             WHEN s.moved < s.owed THEN 'too_little'
-            WHEN EXISTS (
-                SELECT 1 FROM returns_rmaline n JOIN returns_rma m ON m.id = n.rma_id
-                WHERE n.rma_id = s.rma_id AND m.state NOT IN ('declined', 'cancelled')
+            WHEN s.rma_id IN (
+                SELECT n.rma_id FROM returns_rmaline n JOIN returns_rma m ON m.id = n.rma_id
+                WHERE m.store_id = %s AND m.state NOT IN ('declined', 'cancelled')
                   AND n.quantity > n.inspected + n.missing)
                 THEN 'no_decision'
             ELSE 'matched'
