@@ -1,15 +1,14 @@
 """What the order page shows, read in a fixed number of queries, however large the order is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
-
-from inventory.models import Location
-from oms.console import sketch
+from oms.console.order_money import Money, read_money
 from oms.console.order_units import Bucket, Group, Stock, bucket_totals, unit_groups
+from oms.console.order_why import Why, read_why
 from oms.console.shell import zone_of
 from oms.core import clock
 from oms.core.models import OutboxIntent, Store, Timer
@@ -23,11 +22,11 @@ from oms.fulfillment.models import (
     ParcelEvent,
     ParcelLine,
 )
-from oms.orders import answer, postal, timeline
-from oms.orders.models import Event, Hold, MoneyEntry, Order, OrderLine, PaymentTransaction
+from oms.orders import answer, timeline
+from oms.orders.models import Event, Hold, Order, OrderLine
+from returns.commands import returnable
 from returns.models import RMA, Refund
-from routing.explain import Explanation, explain
-from routing.models import Decision
+from returns.refunds import left_to_refund
 
 MOST_EVENTS = 200
 MOST_WRITES = 50
@@ -50,48 +49,6 @@ class ParcelCard:
         """The carrier's page; anything but https stays plain text, whoever wrote it."""
         url = self.row.tracking_url
         return url if url.startswith("https://") else ""
-
-
-@dataclass(slots=True)
-class MoneyRow:
-    """One amount of a column. `note` says why it did not move; then the amount is not counted."""
-
-    words: str
-    amount: Decimal
-    note: str = ""
-
-
-@dataclass(slots=True)
-class Money:
-    """The two columns, their totals and what is between them."""
-
-    owed: list[MoneyRow]
-    moved: list[MoneyRow]
-    owed_total: Decimal
-    moved_total: Decimal
-
-    @property
-    def difference(self) -> Decimal:
-        return self.owed_total - self.moved_total
-
-    @property
-    def verdict(self) -> str:
-        if not self.difference:
-            return "agrees"
-        return "not paid yet" if self.difference > 0 else "still to be paid back"
-
-
-@dataclass(slots=True)
-class Why:
-    """A decision in words, with the map that shows what the words say."""
-
-    decision: Decision
-    policy: str
-    title: str
-    words: Explanation
-    changes: list[str]
-    map: sketch.Sketch | None
-    others: list[tuple[int, datetime]]
 
 
 @dataclass(slots=True)
@@ -152,6 +109,8 @@ class OrderPage:
     events: int
     more_events: bool
     waits: Timer | None
+    returnable: list[tuple[OrderLine, int]]
+    left_to_refund: Decimal
 
     @property
     def waiting_units(self) -> int:
@@ -162,18 +121,6 @@ class OrderPage:
         """Whether a hold would stop anything, and nobody has set one yet."""
         movable = any(line.open or line.reserved or line.backordered for line in self.lines)
         return movable and not any(hold.kind == Hold.Kind.MANUAL for hold in self.holds)
-
-    @property
-    def returnable(self) -> list[tuple[OrderLine, int]]:
-        """Lines with units that left and are in no open return, and how many."""
-        asked: dict[int, int] = {}
-        for rma in self.rmas:
-            if rma.state in (RMA.State.DECLINED, RMA.State.CANCELLED, RMA.State.CLOSED):
-                continue
-            for line in rma.lines.all():
-                asked[line.line_id] = asked.get(line.line_id, 0) + line.quantity - line.inspected
-        left = [(line, line.shipped - asked.get(line.pk, 0)) for line in self.lines]
-        return [(line, units) for line, units in left if units > 0]
 
 
 def read(order: Order, store: Store, decision_id: int | None = None) -> OrderPage:
@@ -187,12 +134,13 @@ def read(order: Order, store: Store, decision_id: int | None = None) -> OrderPag
     }
     cases = _cases(order)
     stock = _stock(order, timers)
-    money = _money(order)
+    money = read_money(order)
     rmas = list(order.rmas.prefetch_related("lines").order_by("-pk"))
     waits = timers.get("route")
     parcels = _parcels(stock, lines)
     groups, folded = unit_groups(order, lines, stock, rmas, now, zone)
     held = [hold for hold in holds if hold.released_at is None]
+    free = returnable(order.pk)
     days, more_events = _timeline(order, zone)
     return OrderPage(
         order=order,
@@ -208,7 +156,7 @@ def read(order: Order, store: Store, decision_id: int | None = None) -> OrderPag
         parcels=parcels,
         to_come=sum(1 for work in stock.works if work.state not in ("shipped", "cancelled")),
         money=money,
-        why=_why(order, stock, decision_id),
+        why=read_why(order, stock, decision_id),
         rmas=rmas,
         refunds=list(order.refunds.select_related("rma").order_by("-pk")),
         cases=cases,
@@ -217,6 +165,8 @@ def read(order: Order, store: Store, decision_id: int | None = None) -> OrderPag
         events=sum(len(day.events) for day in days),
         more_events=more_events,
         waits=waits if waits and any(line.open or line.backordered for line in lines) else None,
+        returnable=[(line, free[line.pk]) for line in lines if free.get(line.pk, 0) > 0],
+        left_to_refund=max(left_to_refund(order.pk), Decimal(0)),
     )
 
 
@@ -276,96 +226,6 @@ def _parcels(stock: Stock, lines: list[OrderLine]) -> list[ParcelCard]:
     return cards
 
 
-def _money(order: Order) -> Money:
-    sums = {
-        (column, cause): amount
-        for column, cause, amount in MoneyEntry.objects.filter(order=order)
-        .values_list("column", "cause")
-        .annotate(Sum("amount"))
-        .order_by("column", "cause")
-    }
-    owed = {cause: amount for (column, cause), amount in sums.items() if column == "owed"}
-    rows = [MoneyRow("Items", owed.pop("items", Decimal(0)))]
-    rows += [MoneyRow(words, owed.pop(cause)) for cause, words in _OWED.items() if owed.get(cause)]
-    rows += [MoneyRow(cause.capitalize(), amount) for cause, amount in owed.items() if amount]
-    moved = [
-        _moved(transaction) for transaction in order.transactions.order_by("processed_at", "pk")
-    ]
-    return Money(
-        owed=rows,
-        moved=moved,
-        owed_total=sum((a for (column, _), a in sums.items() if column == "owed"), Decimal(0)),
-        moved_total=sum((a for (column, _), a in sums.items() if column == "moved"), Decimal(0)),
-    )
-
-
-_OWED = {
-    "delivery": "Delivery",
-    "tax": "Tax",
-    "discount": "Discount",
-    "edit": "Order edits",
-    "cancel": "Cancelled units",
-    "return": "Returned units",
-    "refund": "Refunds",
-}
-_MOVED = {"sale": "Paid", "capture": "Paid", "refund": "Refunded", "change": "Change given"}
-
-
-def _moved(row: PaymentTransaction) -> MoneyRow:
-    words = f"{_MOVED.get(row.kind, row.kind.capitalize())}, {row.gateway or 'unknown gateway'}"
-    if row.status != "success":
-        return MoneyRow(words, row.amount, row.error or row.status)
-    if row.kind not in _MOVED:
-        return MoneyRow(words, row.amount, "moves no money")
-    return MoneyRow(words, -row.amount if row.kind in ("refund", "change") else row.amount)
-
-
-def _why(order: Order, stock: Stock, decision_id: int | None) -> Why | None:
-    others = list(
-        Decision.objects.filter(order=order).order_by("-pk").values_list("pk", "decided_at")[:12]
-    )
-    if not others:
-        return None
-    wanted = decision_id if decision_id in {pk for pk, _ in others} else others[0][0]
-    decision = Decision.objects.select_related("version__policy").get(pk=wanted)
-    words = explain(decision)
-    chosen = [row.name for row in words.rows if row.chosen]
-    changes = list(dict.fromkeys(row.would_change for row in words.rows if row.would_change))
-    return Why(
-        decision=decision,
-        policy=str(decision.version),
-        title=f"Why {' and '.join(chosen)}" if chosen else "Why no place",
-        words=words,
-        changes=changes[:4],
-        map=_map(order, decision, stock),
-        others=others if len(others) > 1 else [],
-    )
-
-
-def _map(order: Order, decision: Decision, stock: Stock) -> sketch.Sketch | None:
-    latitude, longitude = order.ship_latitude, order.ship_longitude
-    if latitude is None or longitude is None:
-        found = postal.lookup(order.ship_country, order.ship_postal_code)
-        if found is None:
-            return None
-        latitude, longitude = found
-    chosen = {location_id for location_id, step, _ in decision.trace if step == "chosen"}
-    location_of = {work.pk: work.location_id for work in stock.works}
-    sent: dict[int, int] = {}
-    for line in stock.work_lines:
-        location_id = location_of[line.fulfillment_order_id]
-        sent[location_id] = sent.get(location_id, 0) + line.shipped
-    places = []
-    for row in Location.objects.filter(pk__in=[entry[0] for entry in decision.trace]):
-        if row.latitude is None or row.longitude is None:
-            continue
-        role = "ships" if row.pk in chosen else "lost"
-        note = f"{sent[row.pk]} sent" if role == "ships" and sent.get(row.pk) else ""
-        places.append(sketch.Place(row.name, row.latitude, row.longitude, role, note))
-    target = sketch.Place(order.ship_city or "Customer", latitude, longitude)
-    return sketch.draw(places, target)
-
-
 def _cases(order: Order) -> list[Case]:
     rows = ExceptionCase.objects.filter(order=order, closed_at=None).select_related("owner", "team")
     return [
@@ -388,13 +248,18 @@ def _writes(order: Order) -> list[WriteBack]:
 
 def _timeline(order: Order, zone: ZoneInfo) -> tuple[list[Day], bool]:
     events = list(Event.objects.filter(order=order).order_by("-at", "-pk")[: MOST_EVENTS + 1])
+    return days_of(events[:MOST_EVENTS], zone), len(events) > MOST_EVENTS
+
+
+def days_of(events: Sequence[Event], zone: ZoneInfo) -> list[Day]:
+    """Events, newest first, under the days of the store's clock."""
     days: list[Day] = []
-    for event in events[:MOST_EVENTS]:
+    for event in events:
         if not days or days[-1].at.astimezone(zone).date() != event.at.astimezone(zone).date():
             days.append(Day(event.at))
         actor = event.actor.partition(":")[2] or event.actor
         days[-1].events.append(Moment(event.at, timeline.sentence(event), actor))
-    return days, len(events) > MOST_EVENTS
+    return days
 
 
 def _facts(

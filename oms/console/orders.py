@@ -3,14 +3,15 @@
 import uuid
 from collections.abc import Callable
 
-from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from oms.console import order_list, order_page
 from oms.console.access import may, needs
+from oms.console.acting import act, action_key, amount_of, text_of, units_of
 from oms.console.roles import ROLES
 from oms.console.shell import current_store, page, zone_of
 from oms.core import outbox
@@ -19,6 +20,9 @@ from oms.core.errors import Refused
 from oms.core.models import OutboxIntent
 from oms.orders import holds, rerouting
 from oms.orders.models import Hold, Order
+from returns import commands, refunds
+from returns.commands import Asked
+from returns.models import RMA
 
 ABILITIES = {
     "hold": "console.hold_orders",
@@ -66,7 +70,7 @@ def hold_order(request: HttpRequest, pk: int) -> HttpResponse:
         lambda: holds.place(
             order_id=held.pk,
             kind=Hold.Kind.MANUAL,
-            reason=request.POST.get("reason", "").replace("\x00", "").strip()[:500],
+            reason=text_of(request, "reason"),
             actor=of_user(request.user),
         ),
         "The order is held.",
@@ -118,16 +122,63 @@ def send_again(request: HttpRequest, pk: int, intent_id: int) -> HttpResponse:
     return _act(request, told, f"again-{intent_id}", run, "It is sent again.")
 
 
+@require_POST
+@needs("console.manage_returns")
+def start_return(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for units to come back; approving the return is a step of its own."""
+    sent = _order(request, pk)
+    made: list[RMA] = []
+
+    def run() -> None:
+        reason = text_of(request, "reason", 200)
+        asked = [
+            Asked(line_id, units, reason) for line_id, units in units_of(request, "units").items()
+        ]
+        key = action_key(request)
+        actor = of_user(request.user)
+        made.append(commands.request(order_id=sent.pk, lines=asked, actor=actor, request_key=key))
+
+    return act(
+        request,
+        "return",
+        run,
+        done="The return is opened; approve it to let the goods come back.",
+        back=lambda: reverse("admin:return", args=[made[0].pk]),
+        show=lambda refused: _show(request, sent, refused=refused, status=409),
+    )
+
+
+@require_POST
+@needs("console.propose_refunds")
+def propose_goodwill(request: HttpRequest, pk: int) -> HttpResponse:
+    """Propose to send money back for which no goods come back."""
+    paid = _order(request, pk)
+    return _act(
+        request,
+        paid,
+        "refund",
+        lambda: refunds.propose_goodwill(
+            order_id=paid.pk,
+            amount=amount_of(request.POST.get("amount", "")),
+            reason=text_of(request, "reason"),
+            actor=of_user(request.user),
+            request_key=action_key(request),
+        ),
+        "The refund is proposed; somebody who may approve refunds decides.",
+    )
+
+
 def _act(
     request: HttpRequest, order: Order, name: str, run: Callable[[], object], done: str
 ) -> HttpResponse:
-    """Run a command; a refusal shows the page as it was, with the reason beside the button."""
-    try:
-        run()
-    except Refused as refusal:
-        return _show(request, order, refused={"name": name, "why": refusal.sentence}, status=409)
-    messages.success(request, done)
-    return redirect("admin:order", pk=order.pk)
+    return act(
+        request,
+        name,
+        run,
+        done=done,
+        back=reverse("admin:order", args=[order.pk]),
+        show=lambda refused: _show(request, order, refused=refused, status=409),
+    )
 
 
 def _show(
@@ -148,12 +199,6 @@ def _show(
         "page_keys": "console/order_keys.html",
     }
     return page(request, "console/order.html", context, status=status)
-
-
-def action_key(request: HttpRequest) -> str | None:
-    """The key the form was made with: a second click, or a reload, does the same thing once."""
-    key = request.POST.get("action_key", "")
-    return f"form:{key}" if key.isalnum() and len(key) <= 64 else None
 
 
 def whom_to_ask(abilities: list[str]) -> dict[str, str]:
@@ -191,5 +236,7 @@ PAGES = [
     ("orders/<int:pk>/hold/", hold_order, "order_hold"),
     ("orders/<int:pk>/holds/<int:hold_id>/release/", release_hold, "order_release"),
     ("orders/<int:pk>/route/", route_order, "order_route"),
+    ("orders/<int:pk>/returns/", start_return, "order_return"),
+    ("orders/<int:pk>/refunds/", propose_goodwill, "order_refund"),
     ("orders/<int:pk>/writes/<int:intent_id>/again/", send_again, "order_send_again"),
 ]

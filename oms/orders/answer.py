@@ -317,7 +317,7 @@ def _money(facts: Facts) -> str:
 def _duty(facts: Facts, *, settled: bool) -> str:
     if facts.duties:
         duty = min(facts.duties, key=lambda duty: duty.due_at)
-        due = words.day_and_clock(duty.due_at, facts.now, facts.zone)
+        due = words.day_and_clock(duty.due_at, facts.now, facts.zone).removeprefix("today ")
         who = words.short(duty.owner) or (words.short(duty.team) or "Nobody").capitalize()
         if duty.due_at < facts.now:
             return f"{who} should have acted by {due}."

@@ -260,13 +260,13 @@ def test_money_not_paid_yet_is_said():
 def test_an_open_exception_names_who_must_act_and_by_when():
     duties = [Duty(NOW + timedelta(hours=1), "Sam Okafor"), Duty(NOW + timedelta(days=1), "Mei")]
     assert answer(facts(line(backordered=1), duties=duties)).endswith(
-        "Sam Okafor must act by today 15:32."
+        "Sam Okafor must act by 15:32."
     )
 
 
 def test_an_overdue_exception_without_an_owner_names_the_team():
     assert answer(facts(line(open=1), duties=[Duty(ago(hours=1), team="ops")])).endswith(
-        "Ops should have acted by today 13:32."
+        "Ops should have acted by 13:32."
     )
 
 
