@@ -11,6 +11,7 @@ what Shopify itself did, such as a restock with a refund made there, is not amon
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from json import loads
 
 from oms.core import outbox
 from oms.core.failpoints import failpoint
@@ -145,7 +146,7 @@ def _step_under_way(intent: Intent) -> Step | None:
     if not intent.was_unknown:
         return None
     [(request,)] = fetch("SELECT request FROM core_outboxintent WHERE id = %s", [intent.id])
-    return Step(**request) if request else None
+    return Step(**loads(request)) if request else None
 
 
 def _write_down(intent: Intent, step: Step) -> None:

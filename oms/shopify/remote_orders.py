@@ -81,7 +81,7 @@ def _order(order: Row, lines: Iterable[Row]) -> Row:
             "id": number_of(customer["id"]),
             "name": customer["displayName"],
             "email": (customer["defaultEmailAddress"] or {}).get("emailAddress"),
-            "phone": (customer["defaultPhoneNumber"] or {}).get("phoneNumber"),
+            "phone": customer["phone"],
         },
         "line_items": rows,
     }

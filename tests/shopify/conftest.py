@@ -12,3 +12,12 @@ def django_db_setup(django_db_setup, django_db_blocker):
             name = connection.ops.quote_name(connection.settings_dict["NAME"])
             cursor.execute(f"ALTER DATABASE {name} SET switchyard.allow_truncate = 'on'")
         connection.close()
+
+
+@pytest.fixture
+def live(db, tmp_path):
+    """A connected local store with the cast of the tests in it."""
+    from tests.shopify.live import live_store
+
+    with live_store(tmp_path / "store") as store:
+        yield store
