@@ -30,6 +30,7 @@ class EntryInline(TabularInline):
     fields = ("at", "bucket", "delta", "before", "after", "cause", "actor", "document")
     readonly_fields = fields
     extra = 0
+    hide_title = True
     can_delete = False
     verbose_name_plural = f"newest {ENTRIES_SHOWN} entries"
 

@@ -23,6 +23,7 @@ class VersionInline(TabularInline):
     readonly_fields = fields
     ordering = ("-number",)
     extra = 0
+    hide_title = True
     can_delete = False
     show_change_link = True
 
@@ -93,6 +94,7 @@ class StepInline(TabularInline):
     form = StepForm
     formset = StepFormSet
     extra = 0
+    hide_title = True
 
     def has_change_permission(self, request: HttpRequest, obj: PolicyVersion | None = None) -> bool:
         return _is_draft(obj) and super().has_change_permission(request, obj)

@@ -10,12 +10,10 @@ from django.utils import timezone
 
 from oms.console.access import may, who_may
 from oms.console.words import day, money
-from oms.exceptions.kinds import KINDS, label
-from oms.exceptions.models import Check, ExceptionCase, Note
+from oms.exceptions.models import ExceptionCase
+from oms.exceptions.queries import Offer, Panel
 from oms.exceptions.sentences import MESSAGES, TOLD
 from oms.exceptions.ways import Effect, Way
-
-NOTES_SHOWN = 20
 
 
 @dataclass(slots=True)
@@ -37,47 +35,30 @@ class Nap:
     until: datetime
 
 
-def panel_of(case: ExceptionCase, user: User, now: datetime) -> dict[str, Any]:
-    """Everything the panel says, in three queries: check, notes, people to hand over to."""
-    kind = KINDS.get(case.kind)
-    check = Check.objects.filter(kind=case.kind).first()
-    ways = [] if kind is None else ways_out(case, kind.ways, user)
+def panel_of(shown: Panel, user: User, now: datetime) -> dict[str, Any]:
+    """Everything the panel says, for this person. One query: whom to hand it over to."""
+    case = shown.case
+    ways = [_way_out(number, offer, user) for number, offer in enumerate(shown.ways, 1)]
     people = User.objects.filter(is_active=True, is_staff=True).exclude(pk=case.owner_id)
     return {
         "case": case,
-        "kind_word": label(case.kind),
-        "check_says": kind.check if kind else "This kind is no longer checked.",
-        "checked_at": check.checked_at if check else case.seen_at,
-        "check_error": check.error if check else "",
+        "shown": shown,
+        "currency": case.order.currency if case.order else case.store.currency,
         "fact_rows": fact_rows(case),
         "ways": ways,
         "first_open": next((way for way in ways if way.effect), None),
-        "notes": list(Note.objects.filter(case=case).order_by("-id")[:NOTES_SHOWN]),
         "people": people.order_by("first_name", "username")[:200],
         "naps": naps(now),
         "is_mine": case.owner_id == user.pk,
-        "currency": case.order.currency if case.order else case.store.currency,
         "asleep": bool(case.snoozed_until and case.snoozed_until > now),
-        "now": now,
     }
 
 
-def ways_out(case: ExceptionCase, ways: tuple[Way, ...], user: User) -> list[WayOut]:
-    """Each way with its effect; facts of an older shape make a way impossible, never a crash."""
-    shown = []
-    for number, way in enumerate(ways, 1):
-        row = WayOut(number, way)
-        shown.append(row)
-        ability = f"console.{way.ability}"
-        try:
-            row.hindrance = way.hindrance(case)
-            if not row.hindrance and may(user, ability):
-                row.effect = way.preview(case)
-        except (KeyError, TypeError, ValueError):
-            row.hindrance = "the facts are of an older shape; wait for the next check"
-        if not may(user, ability):
-            row.locked_for = who_may(ability)
-    return shown
+def _way_out(number: int, offer: Offer, user: User) -> WayOut:
+    ability = f"console.{offer.way.ability}"
+    if may(user, ability):
+        return WayOut(number, offer.way, effect=offer.effect, hindrance=offer.hindrance)
+    return WayOut(number, offer.way, locked_for=who_may(ability), hindrance=offer.hindrance)
 
 
 def naps(now: datetime) -> list[Nap]:
@@ -158,6 +139,8 @@ def _fact(name: str, value: Any, currency: str) -> str:
             return str(value)
     if name == "topic":
         return TOLD.get(value, MESSAGES.get(value, str(value)))
+    if name == "state":
+        return str(value).replace("_", " ")
     if isinstance(value, list):
         return ", ".join(_listed(entry) for entry in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

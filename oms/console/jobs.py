@@ -6,7 +6,7 @@ from functools import wraps
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django_rq.urls import get_admin_urlpatterns
+from django_rq.urls import get_admin_urlpatterns, get_api_urlpatterns
 from redis.exceptions import RedisError
 
 from oms.console.access import needs
@@ -15,7 +15,11 @@ from oms.console.shell import page
 
 def job_pages() -> tuple[list[URLPattern], str, str]:
     """For path(): every page of django-rq, each behind a login and the ability to see jobs."""
-    return get_admin_urlpatterns(view_wrapper=_guard), "django_rq", "django_rq"
+    # The JSON twin would answer anybody on the staff; here it asks for the ability too.
+    json_pages = get_api_urlpatterns()
+    for pattern in json_pages:
+        pattern.callback = _guard(pattern.callback)
+    return [*json_pages, *get_admin_urlpatterns(view_wrapper=_guard)], "django_rq", "django_rq"
 
 
 def _guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -20,12 +20,12 @@ from oms.console.access import may, needs, who_may
 from oms.console.case_panel import panel_of
 from oms.console.queue_rows import Asked
 from oms.console.shell import current_store, page, shell, zone_of
-from oms.console.today import midnight_after
 from oms.core import clock
 from oms.core.actor import of_user
+from oms.core.admin import is_id
 from oms.core.errors import Refused
 from oms.core.models import Store
-from oms.exceptions import commands
+from oms.exceptions import commands, queries
 from oms.exceptions.kinds import KINDS
 from oms.exceptions.models import ExceptionCase
 
@@ -53,7 +53,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "kinds": sorted(((code, kind.label) for code, kind in KINDS.items()), key=lambda k: k[1]),
         "locations": Location.objects.filter(store=store, active=True).order_by("name")[:500],
         "page_keys": "console/queue_keys.html",
-        **_panel(request, _chosen(request, store, context["groups"])),
+        **_panel(request, context["case_id"] or _first(context["list"])),
     }
     return page(request, "console/queue.html", context)
 
@@ -72,52 +72,43 @@ def rows(request: HttpRequest) -> HttpResponse:
 @needs(WORK)
 def panel(request: HttpRequest, case_id: int) -> HttpResponse:
     """The panel of one case alone."""
-    return _part(request, "console/queue_panel.html", _panel(request, _case(request, case_id)))
+    return _part(request, "console/queue_panel.html", _panel(request, case_id))
+
+
+def _first(shown: queue_rows.Listing) -> int | None:
+    return shown.groups[0].rows[0].id if shown.groups else None
 
 
 def _list(request: HttpRequest, store: Store) -> dict[str, Any]:
     now = clock.now()
-    ends = midnight_after(store, now)
     asked = Asked.of(request.GET)
-    user_id = request.user.pk
-    groups, next_key = queue_rows.rows_of(store.pk, asked, user_id=user_id, now=now, ends=ends)
+    stamp = queue_rows.stamp(now)
     return {
         "asked": asked,
-        "tabs": queue_rows.tabs_of(store.pk, user_id=user_id, now=now, ends=ends),
-        "groups": groups,
-        "shown": sum(len(group.rows) for group in groups),
-        "next_key": next_key,
-        "stamp": queue_rows.stamp(now),
+        "list": queue_rows.listing(store.pk, asked, user_id=request.user.pk, now=now),
+        "stamp": stamp,
         "currency": store.currency,
         "empty_words": EMPTY[asked.tab],
-        "next_due": "" if groups else queue_rows.next_due(store.pk, now),
-        "case_id": int(case) if (case := request.GET.get("case", "")).isdecimal() else None,
+        "case_id": _case_asked(request),
         "filter_words": _without(request, "case", "stamp"),
     }
 
 
-def _chosen(request: HttpRequest, store: Store, groups: list[Any]) -> ExceptionCase | None:
-    """The case the address names, else the first of the list."""
+def _case_asked(request: HttpRequest) -> int | None:
     number = request.GET.get("case", "")
-    if number.isdecimal():
-        return _open_cases().filter(store=store, pk=int(number)).first()
-    return _open_cases().filter(pk=groups[0].rows[0].pk).first() if groups else None
+    return int(number) if is_id(number) else None
 
 
-def _panel(request: HttpRequest, case: ExceptionCase | None) -> dict[str, Any]:
-    if case is None:
-        return {"case": None, "case_asked": bool(request.GET.get("case"))}
+def _panel(request: HttpRequest, case_id: int | None) -> dict[str, Any]:
+    """The panel of that case; an empty one when it is not there or belongs to another store."""
+    store = current_store(request)
+    shown = queries.panel(case_id) if case_id else None
+    asked = {"case_asked": "case" in request.GET}
+    if shown is None or store is None or shown.case.store_id != store.pk:
+        return {"case": None, **asked}
     assert isinstance(request.user, User)
-    chosen = panel_of(case, request.user, clock.now())
-    return {**chosen, "case_asked": "case" in request.GET, "back": _back(request, case.pk)}
-
-
-def _case(request: HttpRequest, case_id: int) -> ExceptionCase:
-    return get_object_or_404(_open_cases(), pk=case_id, store=current_store(request))
-
-
-def _open_cases() -> Any:
-    return ExceptionCase.objects.select_related("store", "order", "owner", "team")
+    back = _back(request, shown.case.pk)
+    return {**panel_of(shown, request.user, clock.now()), **asked, "back": back}
 
 
 def _part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
@@ -138,15 +129,15 @@ def _action(work: Callable[..., str]) -> Callable[..., HttpResponse]:
     @require_POST
     @needs(WORK)
     def post(request: HttpRequest, case_id: int, **words: str) -> HttpResponse:
-        case = _case(request, case_id)
+        case = get_object_or_404(ExceptionCase, pk=case_id, store=current_store(request))
         said, level = "", "done"
         try:
             said = work(request, case, **words)
         except Refused as refused:
             said, level = refused.sentence, "refused"
         if request.headers.get("X-Part") == "panel":
-            context = _panel(request, _case(request, case_id))
-            return _part(request, "console/queue_panel.html", {**context, "said": (level, said)})
+            context = {**_panel(request, case_id), "said": (level, said)}
+            return _part(request, "console/queue_panel.html", context)
         (messages.success if level == "done" else messages.error)(request, said)
         return HttpResponseRedirect(_next(request, case_id))
 

@@ -1,21 +1,29 @@
-"""The rows of the exception queue: tabs, filters, groups by due time, pages by key. Reads only."""
+"""The list of the queue page: what the address asks for, tabs, groups, and when it has changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Sum
-from django.db.models.functions import Upper
 
 from oms.console.shell import counted
-from oms.console.words import moment
-from oms.exceptions.kinds import KINDS
-from oms.exceptions.models import ExceptionCase
+from oms.exceptions import queries
+from oms.exceptions.kinds import FINANCE
+from oms.exceptions.queries import LATER, OVERDUE, TODAY, Filters, Row
 
 PAGE_ROWS = 100
-MONEY_KINDS = [code for code, kind in KINDS.items() if kind.team == "finance"]
+
+TABS = {
+    "all": "All open",
+    "mine": "Mine",
+    "unclaimed": "Unclaimed",
+    "overdue": "Overdue",
+    "today": "Due today",
+    "money": "Money",
+    "snoozed": "Snoozed",
+}
+GROUPS = {OVERDUE: "Overdue", TODAY: "Due today", LATER: "Later"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,11 @@ class Asked:
         tab = query.get("tab", "all")
         return cls(
             tab=tab if tab in TABS else "all",
-            kind=query.get("kind", ""),
-            location=query.get("location", "") if query.get("location", "").isdecimal() else "",
-            owner=query.get("owner", ""),
+            kind=query.get("kind", "")[:32].replace("\0", ""),
+            location=_id(query.get("location", "")),
+            owner=query.get("owner", "")
+            if query.get("owner") in ("mine", "none")
+            else _id(query.get("owner", "")),
             words=query.get("q", "").replace("\0", "").strip()[:80],
             after=query.get("after", ""),
         )
@@ -44,6 +54,34 @@ class Asked:
     @property
     def is_filtered(self) -> bool:
         return bool(self.kind or self.location or self.owner or self.words)
+
+    def narrowing(self, store_id: int, user_id: int) -> Filters:
+        """The filters without the tab: what the numbers on the tabs count."""
+        owner_id = user_id if self.owner == "mine" else int(_id(self.owner) or 0) or None
+        return Filters(
+            store_id=store_id,
+            kind=self.kind,
+            owner_id=owner_id,
+            unclaimed=self.owner == "none",
+            location_id=int(self.location) if self.location else None,
+            text=self.words,
+        )
+
+    def filters(self, store_id: int, user_id: int) -> Filters:
+        """The filters with the tab."""
+        base = self.narrowing(store_id, user_id)
+        match self.tab:
+            case "mine":
+                return replace(base, owner_id=user_id)
+            case "unclaimed":
+                return replace(base, unclaimed=True)
+            case "overdue" | "today":
+                return replace(base, due=self.tab)
+            case "money":
+                return replace(base, team=FINANCE)
+            case "snoozed":
+                return replace(base, snoozed=True)
+        return base
 
 
 @dataclass(slots=True)
@@ -53,8 +91,8 @@ class Group:
     code: str
     title: str
     count: str
-    at_stake: Decimal | None
-    rows: list[ExceptionCase] = field(default_factory=list)
+    at_stake: Decimal
+    rows: list[Row] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -65,84 +103,51 @@ class Tab:
     red: bool = False
 
 
-# code -> word; the filter of each stands in _tab().
-TABS = {
-    "all": "All open",
-    "mine": "Mine",
-    "unclaimed": "Unclaimed",
-    "overdue": "Overdue",
-    "today": "Due today",
-    "money": "Money",
-    "snoozed": "Snoozed",
-}
+@dataclass(slots=True)
+class Listing:
+    """One page of the queue."""
+
+    tabs: list[Tab]
+    groups: list[Group]
+    shown: int
+    next_key: str
 
 
-def rows_of(
-    store_id: int, asked: Asked, *, user_id: int, now: datetime, ends: datetime
-) -> tuple[list[Group], str]:
-    """The groups with their rows, and the key of the next page (empty when this is the last).
-
-    Three queries: the sums, the rows with order and owner.
-    """
-    cases = _filtered(store_id, asked, user_id, now, ends)
-    sums = cases.aggregate(
-        **{
-            f"{what}_{code}": expression
-            for code, band in _bands(now, ends).items()
-            for what, expression in (
-                ("n", Count("id", filter=band)),
-                ("m", Sum("at_stake", filter=band)),
-            )
-        }
-    )
-    page = cases.select_related("order", "owner").order_by("due_at", "id")
-    if after := _key(asked.after):
-        page = page.filter(Q(due_at__gt=after[0]) | Q(due_at=after[0], id__gt=after[1]))
-    found = list(page[: PAGE_ROWS + 1])
-    next_key = ""
-    if len(found) > PAGE_ROWS:
-        found.pop()
-        next_key = f"{found[-1].due_at.isoformat()}_{found[-1].pk}"
-    titles = {
-        "overdue": "Overdue",
-        "today": "Due today" if ends > now else "Due",
-        "later": "Later",
+def listing(store_id: int, asked: Asked, *, user_id: int, now: datetime) -> Listing:
+    """Tabs, groups and rows; the number of queries does not depend on the size of the queue."""
+    base = asked.narrowing(store_id, user_id)
+    chosen = asked.filters(store_id, user_id)
+    numbers = queries.tabs(base, user_id=user_id, now=now)
+    money = queries.tabs(replace(base, team=FINANCE), user_id=user_id, now=now)
+    heads = queries.tabs(chosen, user_id=user_id, now=now).groups
+    page = queries.page(chosen, now=now, after=_key(asked.after), limit=PAGE_ROWS)
+    counts = {
+        "all": numbers.open,
+        "mine": numbers.mine,
+        "unclaimed": numbers.unclaimed,
+        "overdue": numbers.groups[OVERDUE].rows,
+        "today": numbers.groups[TODAY].rows,
+        "money": money.open,
+        "snoozed": numbers.snoozed,
     }
-    groups = [
-        Group(code, title, counted(sums[f"n_{code}"]), sums[f"m_{code}"])
-        for code, title in titles.items()
-        if sums[f"n_{code}"]
-    ]
-    by_code = {group.code: group for group in groups}
-    for case in found:
-        code = "overdue" if case.due_at < now else "today" if case.due_at < ends else "later"
-        if code in by_code:
-            by_code[code].rows.append(case)
-    return [group for group in groups if group.rows], next_key
-
-
-def tabs_of(store_id: int, *, user_id: int, now: datetime, ends: datetime) -> list[Tab]:
-    """Every tab with its count, in one query."""
-    cases = ExceptionCase.objects.filter(store_id=store_id, closed_at=None)
-    numbers = cases.aggregate(
-        **{code: Count("id", filter=_tab(code, user_id, now, ends)) for code in TABS}
+    groups = []
+    for code, title in GROUPS.items():
+        if rows := [row for row in page.rows if row.group == code]:
+            # Heads count what is awake; snoozed rows count themselves.
+            total = len(rows) if asked.tab == "snoozed" else heads[code].rows
+            groups.append(Group(code, title, counted(total), heads[code].at_stake, rows))
+    return Listing(
+        tabs=[
+            Tab(code, word, counted(counts[code]), red=code == OVERDUE and counts[code] > 0)
+            for code, word in TABS.items()
+            if counts[code] or code not in ("money", "snoozed") or code == asked.tab
+        ],
+        groups=groups,
+        shown=len(page.rows),
+        next_key=f"{page.after[0].isoformat()}_{page.after[1]}_{page.after[2]}"
+        if page.after
+        else "",
     )
-    return [
-        Tab(code, word, counted(numbers[code]), red=code == "overdue" and numbers[code] > 0)
-        for code, word in TABS.items()
-        if numbers[code] or code not in ("money", "snoozed")
-    ]
-
-
-def next_due(store_id: int, now: datetime) -> str:
-    """When the next open case falls due, in words; empty when none is open."""
-    first = (
-        ExceptionCase.objects.filter(store_id=store_id, closed_at=None, due_at__gte=now)
-        .order_by("due_at")
-        .values_list("due_at", flat=True)
-        .first()
-    )
-    return moment(first, now) if first else ""
 
 
 def stamp(now: datetime) -> str:
@@ -159,63 +164,17 @@ def stamp(now: datetime) -> str:
     return f"{cases}-{notes}-{int(now.timestamp()) // 60}"
 
 
-def _filtered(
-    store_id: int, asked: Asked, user_id: int, now: datetime, ends: datetime
-) -> QuerySet[ExceptionCase]:
-    cases = ExceptionCase.objects.filter(store_id=store_id, closed_at=None)
-    cases = cases.filter(_tab(asked.tab, user_id, now, ends))
-    if asked.kind:
-        cases = cases.filter(kind=asked.kind)
-    if asked.location:
-        cases = cases.filter(facts__location_id=int(asked.location))
-    if asked.owner == "none":
-        cases = cases.filter(owner=None)
-    elif asked.owner == "mine":
-        cases = cases.filter(owner_id=user_id)
-    elif asked.owner.isdecimal():
-        cases = cases.filter(owner_id=int(asked.owner))
-    if words := asked.words:
-        cases = cases.alias(ship_name_upper=Upper(F("order__ship_name"))).filter(
-            Q(order__name__in=[words, f"#{words.lstrip('#')}"])
-            | Q(facts__sku__iexact=words)
-            | Q(facts__tracking__iexact=words)
-            | Q(facts__code__iexact=words)
-            | Q(facts__number__iexact=words)
-            | Q(ship_name_upper__contains=words.upper())
-        )
-    return cases
+def _id(text: str) -> str:
+    """The text when it can be a row number, else nothing."""
+    return text if text.isascii() and text.isdecimal() and len(text) <= 18 else ""
 
 
-def _tab(code: str, user_id: int, now: datetime, ends: datetime) -> Q:
-    asleep = Q(snoozed_until__gt=now)
-    if code == "snoozed":
-        return asleep
-    return (
-        ~asleep
-        & {
-            "all": Q(),
-            "mine": Q(owner_id=user_id),
-            "unclaimed": Q(owner=None),
-            "overdue": Q(due_at__lt=now),
-            "today": Q(due_at__gte=now, due_at__lt=ends),
-            "money": Q(kind__in=MONEY_KINDS),
-        }[code]
-    )
-
-
-def _bands(now: datetime, ends: datetime) -> dict[str, Q]:
-    return {
-        "overdue": Q(due_at__lt=now),
-        "today": Q(due_at__gte=now, due_at__lt=ends),
-        "later": Q(due_at__gte=ends),
-    }
-
-
-def _key(after: str) -> tuple[datetime, int] | None:
-    at, _, number = after.rpartition("_")
-    if not at or not number.isdecimal():
+def _key(after: str) -> tuple[datetime, int, int] | None:
+    at, _, rest = after.partition("_")
+    severity, _, number = rest.partition("_")
+    if not _id(severity) or not _id(number):
         return None
     try:
-        return datetime.fromisoformat(at), int(number)
+        return datetime.fromisoformat(at), int(severity), int(number)
     except ValueError:
         return None

@@ -56,6 +56,9 @@ class ConsoleSite(UnfoldAdminSite):
             "site_header": self.site_header,
             "site_symbol": "local_shipping",
             "site_url": None,
+            "site_favicons": [
+                {"rel": "icon", "type": "image/svg+xml", "href": static("console/mark.svg")}
+            ],
             "colors": None,
             "border_radius": None,
             "theme": "dark" if dark else "light",

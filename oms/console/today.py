@@ -4,17 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from oms.console import orders_in_flow as flow_picture
 from oms.console.access import may
-from oms.console.shell import current_store, page, zone_of
+from oms.console.shell import current_store, page
 from oms.console.streams import stream_rows
 from oms.core import clock
-from oms.core.models import Store
-from oms.exceptions.kinds import KINDS, label
+from oms.exceptions import queries
+from oms.exceptions.kinds import KINDS
 from oms.exceptions.models import ExceptionCase
 
 WINDOWS = (1, 3, 7)
@@ -46,9 +45,16 @@ def today(request: HttpRequest) -> HttpResponse:
         return page(request, "console/today.html", {"no_store": True})
     now = clock.now()
     days = int(word) if (word := request.GET.get("days", "1")) in ("3", "7") else 1
-    ends = midnight_after(store, now)
+    ends = queries.today_ends(store.pk, now)
     flow = flow_picture.orders_in_flow(store.pk, ends - timedelta(days=days))
-    kinds, owners, whole = exception_tallies(store.pk, now, ends, request.user.pk)
+    kinds, owners = tallies(store.pk, now, request.user.pk)
+    whole = Tally(
+        key="",
+        name="",
+        open=sum(tally.open for tally in kinds),
+        overdue=sum(tally.overdue for tally in kinds),
+        today=sum(tally.today for tally in kinds),
+    )
     streams = stream_rows(store) if may(request.user, "console.see_platform") else None
     context: dict[str, Any] = {
         "lead": lead(whole, flow, now),
@@ -68,13 +74,6 @@ def today(request: HttpRequest) -> HttpResponse:
         "live_url": f"?days={days}",
     }
     return page(request, "console/today.html", context)
-
-
-def midnight_after(store: Store, now: datetime) -> datetime:
-    """When the store's day ends."""
-    local = now.astimezone(zone_of(store))
-    start = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    return start + timedelta(days=1)
 
 
 def lead(whole: Tally, flow: flow_picture.InFlow, now: datetime) -> dict[str, str]:
@@ -112,43 +111,23 @@ def _under(flow: flow_picture.InFlow, now: datetime) -> str:
     )
 
 
-def exception_tallies(
-    store_id: int, now: datetime, ends: datetime, user_id: int | None
-) -> tuple[list[Tally], list[Tally], Tally]:
-    """By kind, by owner and altogether, in one pass over the open cases."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TALLIES, {"store": store_id, "now": now, "ends": ends})
-        rows = cursor.fetchall()
-    kinds, owners, whole = [], [], Tally("", "", 0, 0, 0)
-    for level, kind, owner_id, owner, opened, overdue, due_today in rows:
-        if level == 3:
-            whole = Tally("", "", opened, overdue, due_today)
-        elif level == 1:
-            kinds.append(Tally(kind, label(kind), opened, overdue, due_today))
-        else:
-            name = owner or "Unclaimed"
-            key = "mine" if owner_id == user_id else str(owner_id or "none")
-            you = f"{name} (you)" if key == "mine" else name
-            owners.append(Tally(key, you, opened, overdue, due_today))
+def tallies(store_id: int, now: datetime, user_id: int | None) -> tuple[list[Tally], list[Tally]]:
+    """Open exceptions by kind and by owner, with their bars."""
+    kinds = [
+        Tally(row["kind"], row["label"], row["rows"], row["overdue"], row["today"])
+        for row in queries.counts_by_kind(store_id, now=now)
+    ]
+    owners = []
+    for row in queries.counts_by_owner(store_id, now=now):
+        key, name = str(row["owner_id"] or "none"), row["name"] or "Unclaimed"
+        if row["owner_id"] == user_id:
+            key, name = "mine", f"{name} (you)"
+        owners.append(Tally(key, name, row["rows"], row["overdue"], row["today"]))
     for group, width in ((kinds, KIND_BAR), (owners, OWNER_BAR)):
         most = max((tally.open for tally in group), default=1)
         for tally in group:
             _draw_bar(tally, width / most)
-    return kinds, owners, whole
-
-
-_TALLIES = """
-SELECT grouping(t.kind) * 2 + grouping(t.owner_id) AS level, t.kind, t.owner_id,
-  max(coalesce(nullif(concat_ws(' ', nullif(u.first_name, ''), nullif(u.last_name, '')), ''),
-               u.username)),
-  count(*), count(*) FILTER (WHERE t.due_at < %(now)s),
-  count(*) FILTER (WHERE t.due_at >= %(now)s AND t.due_at < %(ends)s)
-FROM exceptions_exceptioncase t LEFT JOIN auth_user u ON u.id = t.owner_id
-WHERE t.store_id = %(store)s AND t.closed_at IS NULL
-  AND (t.snoozed_until IS NULL OR t.snoozed_until <= %(now)s)
-GROUP BY GROUPING SETS ((t.kind), (t.owner_id), ())
-ORDER BY count(*) DESC, t.kind, t.owner_id
-"""
+    return kinds, owners
 
 
 def _draw_bar(tally: Tally, scale: float) -> None:

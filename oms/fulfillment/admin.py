@@ -14,6 +14,7 @@ class WorkLineInline(TabularInline):
     fields = ("line", "quantity", "picked", "shipped")
     readonly_fields = fields
     extra = 0
+    hide_title = True
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: FulfillmentOrder | None = None) -> bool:

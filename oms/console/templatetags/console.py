@@ -87,6 +87,12 @@ def sentence(case: Any) -> str:
 
 
 @register.filter
+def first_word(text: str) -> str:
+    """Sam, for Sam Okafor."""
+    return text.split(" ", 1)[0]
+
+
+@register.filter
 def kind_word(code: str) -> str:
     return kinds.label(code)
 

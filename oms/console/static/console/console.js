@@ -138,6 +138,12 @@
   });
 })();
 
+// ---- django-rq calls a jQuery plugin that Django no longer has; without it its buttons stay dead.
+document.addEventListener("DOMContentLoaded", function () {
+  const jQuery = window.django && window.django.jQuery;
+  if (jQuery && !jQuery.fn.actions) jQuery.fn.actions = function () { return this; };
+});
+
 // ---- Exception queue: the chosen row stays put while rows come and go -------------------------
 document.addEventListener("DOMContentLoaded", function queue() {
   const box = document.getElementById("queue");
@@ -170,6 +176,7 @@ document.addEventListener("DOMContentLoaded", function queue() {
     try {
       const answer = await fetch(box.dataset.panel.replace("/0/", "/" + id + "/") + location.search);
       if (answer.redirected) return location.reload();
+      if (!answer.headers.get("X-Is-Part")) throw new Error(String(answer.status));
       if (chosen()?.dataset.case === String(id)) panel.innerHTML = await answer.text();
     } catch {
       panel.innerHTML = '<div class="empty"><b>This could not be loaded.</b>Choose the row again.</div>';
@@ -203,9 +210,11 @@ document.addEventListener("DOMContentLoaded", function queue() {
       }
       row.classList.remove("gone");
       const focused = row.contains(document.activeElement);
+      const said = row.querySelector("a.what").textContent;
       row.replaceChildren(...[...next.children].map((cell) => cell.cloneNode(true)));
       if (focused) row.querySelector("a.what").focus({ preventScroll: true });
-      if (row.dataset.version !== next.dataset.version && row === chosen() && !writing()) open(row.dataset.case);
+      const changed = row.dataset.version !== next.dataset.version || said !== next.querySelector("a.what").textContent;
+      if (changed && row === chosen() && !writing()) open(row.dataset.case);
       row.dataset.version = next.dataset.version;
     }
     const added = [...now.keys()].filter((id) => !here.has(id)).length;
