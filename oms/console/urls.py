@@ -3,18 +3,15 @@
 from django.contrib.admin import AdminSite
 from django.urls import URLPattern, path
 
+from oms.console import lookup, orders, policies, queue, refunds, returns, streams
+
+ROOMS = (queue, orders, lookup, returns, refunds, streams, policies)
+
 
 def pages(site: AdminSite) -> list[URLPattern]:
     """Every own page, wrapped by the site; `admin:NAME` is its name in templates."""
-    return [path(route, site.admin_view(view), name=name) for route, view, name in _table()]
-
-
-def _table() -> list[tuple]:
-    import importlib
-    import importlib.util
-
-    rows = []
-    for name in ("queue", "streams", "policies", "orders", "lookup", "returns", "refunds"):
-        if importlib.util.find_spec(f"oms.console.{name}"):
-            rows += importlib.import_module(f"oms.console.{name}").PAGES
-    return rows
+    return [
+        path(route, site.admin_view(view), name=name)
+        for room in ROOMS
+        for route, view, name in room.PAGES
+    ]
