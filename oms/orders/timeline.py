@@ -38,7 +38,6 @@ SENTENCES: dict[str, str] = {
     "work.nothing_left": "{code} ended: nothing of it was left to ship",
     "work.packed": "{place} packed {code}, {units} units",
     "work.shipped": "{units} units left {place} with {parcels}",
-    "work.shipped_outside": "{units} units left {place} with {parcels}; recorded in Shopify",
     "work.withdrawn": "{units} units taken back from {place}: {reason}",
     "work.cancelled": "{code} given back by {place}: {reason}; {units} units will be routed again",
     "parcel.in_transit": "{carrier} {tracking} is on the road{at_place}",

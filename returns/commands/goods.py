@@ -15,7 +15,11 @@ from returns.models import RMA, Inspection, RMALine
 from returns.states import RETURN
 from returns.states import Return as State
 
-SHELF = {Inspection.Disposition.RESTOCK: "on_hand", Inspection.Disposition.DAMAGED: "damaged"}
+# Where decided units go. Scrapped and missing ones go on no shelf.
+SHELF: dict[str, str] = {
+    Inspection.Disposition.RESTOCK: "on_hand",
+    Inspection.Disposition.DAMAGED: "damaged",
+}
 
 
 @transaction.atomic
@@ -117,10 +121,11 @@ def inspect(
         inspected_by=str(actor),
         note=note,
     )
-    if bucket := SHELF.get(disposition):
+    item_id = line.line.item_id
+    if item_id and (bucket := SHELF.get(disposition)):
         take_back(
             store_id=rma.store_id,
-            item_id=line.line.item_id,
+            item_id=item_id,
             location_id=place.pk,
             quantity=quantity,
             bucket=bucket,
@@ -167,7 +172,7 @@ def _checked_place(
         raise Refused(f"{left} of {line.line.sku} {what}, not {quantity}.")
     if disposition in SHELF and line.line.item_id is None:
         raise Refused(f"{line.line.sku} is an unknown item; map it before it goes on a shelf.")
-    place_id = location_id or rma.location_id
+    place_id = location_id or rma.location_id or 0
     place = Location.objects.filter(pk=place_id, store_id=rma.store_id).first()
     if place is None:
         raise Refused("Say at which location the goods are.")
