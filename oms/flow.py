@@ -21,7 +21,7 @@ from oms.orders.intake import Intake, Withdrawal
 from oms.orders.locks import lock_orders
 from oms.orders.models import Order, OrderLine
 from oms.orders.snapshots import OrderSnapshot
-from oms.shopify import parse
+from oms.shopify import parse, pull
 from oms.shopify.topics import TOPICS, Handled, Ignored
 
 Handler = Callable[[int, Sequence[Message]], None]
@@ -96,12 +96,21 @@ def _reason(error: Exception) -> str:
 
 def orders_changed(store_id: int, messages: Sequence[Message]) -> None:
     """The handler of orders/*: whole orders, new or changed."""
-    take_in_orders(
-        store_id=store_id,
-        snapshots=[parse.parse_order(message.body) for message in messages],
-        inbox_ids=[message.id for message in messages],
-        actor=SHOPIFY,
-    )
+    for event in ("order.placed", "order.imported"):
+        part = [m for m in messages if _event_of(m) == event]
+        if part:
+            take_in_orders(
+                store_id=store_id,
+                snapshots=[parse.parse_order(message.body) for message in part],
+                inbox_ids=[message.id for message in part],
+                actor=SHOPIFY,
+                placed_event=event,
+            )
+
+
+def _event_of(message: Message) -> str:
+    """An order that we had to read ourselves is marked as such, should it turn out to be new."""
+    return "order.imported" if message.topic == pull.ORDER_FOUND else "order.placed"
 
 
 @transaction.atomic

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from oms.runner import addresses
 
@@ -102,7 +104,11 @@ TEMPLATES = [
 # Connections stay open: opening one costs more than the work done on it (docs/BENCHMARKS.md).
 # Prepared statements save a third of a short statement; set SWITCHYARD_PREPARED=0 behind a pooler
 # that hands out connections by transaction.
-DATABASES: dict[str, dict[str, Any]] = {"default": addresses.database_settings()}
+try:
+    DATABASES: dict[str, dict[str, Any]] = {"default": addresses.database_settings()}
+    REDIS_URL = addresses.redis_url()
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from None
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if flag("SWITCHYARD_PREPARED", "1"):
     DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 3}
@@ -110,10 +116,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # One queue a worker: a worker on two queues can lose a job when it is killed between them.
 _REDIS = {
-    "URL": addresses.redis_url(),
+    "URL": REDIS_URL,
     "DEFAULT_TIMEOUT": 120,
     "SERIALIZER": "rq.serializers.JSONSerializer",
-    "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 2, "socket_timeout": 30},
+    # A bell that cannot ring at once may stay silent: the scheduler looks again in a moment.
+    "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 2, "retry": Retry(NoBackoff(), retries=0)},
 }
 RQ_QUEUES = {name: dict(_REDIS) for name in ("intake", "outbound", "sweep")}
 RQ_SHOW_ADMIN_LINK = False
@@ -134,7 +141,7 @@ USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "static"
+STATIC_ROOT = os.environ.get("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = True
 
 # A full order of 500 lines is about 1.3 MB; above the cap the sender gets 413 and we fetch it.

@@ -12,11 +12,53 @@ from inventory.invariants import INVARIANTS as INVENTORY
 from oms import flow
 from oms.core import inbox, outbox, timers
 from oms.core.invariants import INVARIANTS as CORE
+from oms.exceptions.invariants import INVARIANTS as EXCEPTIONS
+from oms.fulfillment.invariants import INVARIANTS as FULFILLMENT
 from oms.orders.invariants import INVARIANTS as ORDERS
+from oms.shopify import (
+    handlers,
+    pull,
+    push,
+    push_money,
+    push_returns,
+    push_stock,
+    push_work,
+)
+from returns.invariants import INVARIANTS as RETURNS
 from routing.invariants import INVARIANTS as ROUTING
 
 HANDLERS: dict[str, flow.Handler] = {
     "orders": flow.orders_changed,
+    "transactions": handlers.transactions,
+    "refunds": handlers.refunds,
+    "order_changed": handlers.order_changed,
+    "order_deleted": handlers.order_deleted,
+    "risk_changed": handlers.risk_changed,
+    "fulfillments": handlers.fulfillments,
+    "fulfillment_events": handlers.fulfillment_events,
+    "return_changed": handlers.return_changed,
+    "inventory_levels": handlers.inventory_levels,
+    "inventory_items": handlers.inventory_items,
+    "products": handlers.products,
+    "locations": handlers.locations,
+    "location_deleted": handlers.location_deleted,
+    "uninstalled": handlers.uninstalled,
+}
+
+OUTBOX: dict[str, push.Handler] = {
+    "order.fetch": pull.fetch_orders,
+    "return.fetch": pull.fetch_returns,
+    "fulfillment_order.assign": push_work.assign,
+    "fulfillment.create": push_work.create_fulfillments,
+    "fulfillment_event.create": push_work.create_events,
+    "refund.create": push_money.create_refunds,
+    "order.cancel": push_money.cancel_orders,
+    "return.create": push_returns.create_returns,
+    "return.approve": push_returns.change_returns,
+    "return.decline": push_returns.change_returns,
+    "return.cancel": push_returns.change_returns,
+    "return.close": push_returns.change_returns,
+    "inventory.publish": push_stock.publish_levels,
 }
 
 
@@ -38,4 +80,12 @@ JOBS: dict[str, Job] = {
     "reconcile_orders": Job("sweep", every=60),
 }
 
-INVARIANTS = [*CORE, *ORDERS, *INVENTORY, *ROUTING]
+INVARIANTS = [
+    *CORE,
+    *ORDERS,
+    *INVENTORY,
+    *FULFILLMENT,
+    *ROUTING,
+    *RETURNS,
+    *EXCEPTIONS,
+]

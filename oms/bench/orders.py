@@ -17,6 +17,8 @@ from django.db import connection
 
 from oms.bench import ceiling
 from oms.bench.report import Figure
+from oms.core.actor import SWITCHYARD
+from oms.core.models import Store
 from oms.core.sql import fetch
 from oms.runner import memory, programs
 from oms.runner.processes import Program, Supervisor
@@ -24,7 +26,8 @@ from oms.runner.programs import Ports
 from oms.shopify.models import Connection
 from oms.shopify.sandbox.payloads import order_body
 from oms.shopify.sandbox.server import SandboxServer
-from oms.shopify.seed import seed_from_local_store
+from oms.shopify.seed import connect_local_store
+from routing import policies
 
 SEED = 1
 ORDERS = 2000
@@ -64,7 +67,7 @@ def measure(state: Path, supervisor: Supervisor, ports: Ports) -> list[Figure]:
             round((len(bodies) - WARM_UP) / accepted),
             "requests/s",
             SEED,
-            note=f"durable, while routing runs; {sum(map(len, bodies)) // len(bodies):,} bytes each",
+            note=f"durable, while routing runs; {sum(map(len, bodies)) // len(bodies):,} bytes",
         ),
         Figure("cold_start", round(cold_start, 1), "s", SEED, note="web, workers, first page"),
         *_memory(supervisor),
@@ -79,7 +82,8 @@ def _prepare(state: Path, ports: Ports) -> list[bytes]:
             time.sleep(0.05)
         orders = sorted(shop.store.all("Order"), key=lambda order: order["n"])
         bodies = [json.dumps(order_body(shop.store, order)).encode() for order in orders]
-        seed_from_local_store(ports.store_url, web_url=ports.web_url)
+        connect_local_store(url=ports.store_url, webhook_address=ports.web_url)
+        policies.ensure_default(store_id=Store.objects.get().pk, actor=SWITCHYARD)
     return bodies
 
 
@@ -159,10 +163,7 @@ def _rates(began_at: datetime) -> tuple[float, float, float, float]:
 
 
 def _memory(supervisor: Supervisor) -> list[Figure]:
-    peaks = [
-        (one.program.name, memory.peaks_mb(one.process.pid))
-        for one in supervisor.running
-    ]
+    peaks = [(one.program.name, memory.peaks_mb(one.process.pid)) for one in supervisor.running]
     return [
         Figure(f"peak_memory_{name}", sum(sizes), "MB", SEED, note=f"processes: {sizes}")
         for name, sizes in peaks
@@ -175,4 +176,3 @@ def _database() -> dict[str, str]:
     named = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
     found = {key: str(given[name]) for key, name in named.items() if given.get(name)}
     return {"dbname": connection.settings_dict["NAME"], **found}
-

@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, connection, connections
 
 from oms import figures
+from oms.exceptions import sweep
 from oms.runner import addresses, leftovers, memory, programs, servers, store
 from oms.runner import state as states
 from oms.runner.processes import Supervisor
@@ -34,6 +35,7 @@ class Wishes:
     ports: Ports
     orders: int | None
     rate: float
+    pace: str
     exit_when_settled: bool
     patience_seconds: float
     as_json: bool
@@ -108,7 +110,9 @@ class Demo:
         with step("Filling in the demo's people, products and stock"):
             call_command("seed_demo", stdout=sys.stderr)
         with step("Starting web, workers and scheduler"):
-            self.supervisor.start(programs.web(state, ports), *programs.background(state, ports))
+            self.supervisor.start(
+                programs.web(state, ports), *programs.background(state, ports, self.wishes.pace)
+            )
         self.seconds_to_first_page = time.monotonic() - began
         self._introduce()
 
@@ -145,6 +149,7 @@ class Demo:
     def report(self) -> int:
         """Print the summary; 0 only if all is settled, none is lost and every invariant holds."""
         placed = self.settling.in_store["placed"]
+        sweep.sweep()
         figures_now = figures.summary()
         summary = {
             "settled": self.settling.is_settled,

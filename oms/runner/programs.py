@@ -63,25 +63,30 @@ def web(state: Path, ports: Ports) -> Program:
     )
 
 
-def background(state: Path, ports: Ports) -> list[Program]:
+def background(state: Path, ports: Ports, pace: str) -> list[Program]:
     """Workers, one a queue, the scheduler, and the crew that plays the warehouses of the demo."""
     commands = {f"worker-{queue}": worker_command(queue) for queue in QUEUES}
     commands["scheduler"] = ("scheduler",)
-    commands["crew"] = ("crew",)
-    return [
-        Program(
-            name=name,
-            command=(sys.executable, "manage.py", *command),
-            environment=environment(state, ports),
-        )
-        for name, command in commands.items()
-    ]
+    commands["crew"] = ("crew", "--pace", pace)
+    return [django_program(name, command, state, ports) for name, command in commands.items()]
+
+
+def django_program(name: str, command: tuple[str, ...], state: Path, ports: Ports) -> Program:
+    """A management command that runs until it is stopped."""
+    return Program(
+        name=name,
+        command=(sys.executable, "manage.py", *command),
+        environment=environment(state, ports),
+    )
 
 
 def worker_command(queue: str) -> tuple[str, ...]:
     # One queue a process: a worker on two can lose a job when it is killed between them. No fork
     # for each job: a job here drains many rows, and a kill costs no more than a late sweep.
-    return ("rqworker", queue, "--worker-class", "rq.SimpleWorker", "--worker-ttl", "45", "-v", "0")
+    return (
+        *("rqworker", queue, "--worker-class", "rq.SimpleWorker", "--worker-ttl", "45"),
+        *("--serializer", "rq.serializers.JSONSerializer", "-v", "0"),
+    )
 
 
 def environment(state: Path, ports: Ports) -> dict[str, str]:

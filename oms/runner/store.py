@@ -48,9 +48,7 @@ def begin_feed(store_url: str, note: Path, orders: int, rate: float) -> Feed:
         unfinished.write_text(json.dumps(asdict(feed)))
         unfinished.replace(note)
     if target < feed.target_before + feed.orders:
-        body = json.dumps({"count": orders, "rate": rate}).encode()
-        headers = {"Content-Type": "application/json"}
-        _call(urllib.request.Request(f"{store_url}/sandbox/orders", body, headers))
+        _post(f"{store_url}/sandbox/orders", {"count": orders, "rate": rate})
     return feed
 
 
@@ -60,8 +58,23 @@ def unfinished_feed(note: Path) -> Feed | None:
     return Feed(**json.loads(note.read_text()))
 
 
+def make_returns(store_url: str) -> None:
+    """Have the store's customers ask for what their real counterparts sent back."""
+    _post(f"{store_url}/sandbox/returns", {})
+
+
+def seed_facts(store_url: str) -> dict[str, Any]:
+    """What an operator would type when connecting the store: address, token, secret, places."""
+    return _call(urllib.request.Request(f"{store_url}/sandbox/seed"))
+
+
 def end_feed(note: Path) -> None:
     note.unlink(missing_ok=True)
+
+
+def _post(url: str, values: dict[str, Any]) -> None:
+    body = json.dumps(values).encode()
+    _call(urllib.request.Request(url, body, {"Content-Type": "application/json"}))
 
 
 def _call(request: urllib.request.Request) -> dict[str, Any]:

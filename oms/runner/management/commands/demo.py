@@ -42,6 +42,7 @@ class Command(BaseCommand):
             ports=Ports(web=port, store=options["store_port"] or port + 1),
             orders=options["orders"],
             rate=options["rate"],
+            pace="fast" if options["exit_when_settled"] else "day",
             exit_when_settled=options["exit_when_settled"],
             patience_seconds=options["patience"],
             as_json=options["json"],
