@@ -126,7 +126,7 @@ class Pricing:
                 yield from self.flat_fields(node.selection_set)
 
     def page_size(self, node):
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if argument.name.value in ("first", "last"):
                 value = argument.value
                 if value.kind == "variable":

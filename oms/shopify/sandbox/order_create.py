@@ -33,7 +33,8 @@ def check_order(store, given):
             )
         )
     for line in lines:
-        if line.get("variantId") is None and not (line.get("title") or "").strip():
+        known = store.get("ProductVariant", number_of(line.get("variantId"), "ProductVariant") or 0)
+        if known is None and not (line.get("title") or "").strip():
             errors.append(user_error(["order"], "Order Line items is invalid", "INVALID"))
             errors.append(
                 user_error(["order", "lineItems"], "Line items Name can't be blank", "INVALID")
@@ -108,7 +109,7 @@ def make_order(context, given, claim, pay=None):
         phone=given.get("phone"),
         note=given.get("note"),
         po_number=given.get("poNumber"),
-        tags=sorted(set(given.get("tags") or [])),
+        tags=sorted(set(given.get("tags") or []), key=str.lower),
         test=bool(given.get("test")),
         source_name=given.get("sourceName") or shop["app_id"],
         source_identifier=given.get("sourceIdentifier"),

@@ -158,7 +158,7 @@ def order_update(context, input):
     if "poNumber" in input:
         order["po_number"] = input["poNumber"]
     if "tags" in input:
-        order["tags"] = sorted(set(input["tags"] or []))
+        order["tags"] = sorted(set(input["tags"] or []), key=str.lower)
     if "customAttributes" in input:
         order["attributes"] = input["customAttributes"] or []
     if input.get("shippingAddress"):

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from graphql import GraphQLSyntaxError, parse
 
+from oms.shopify.sandbox.rebuilding import rebuilt_document
+from oms.shopify.sandbox.schema import admin_schema
+
 DOCUMENT_KEYS = ("query", "document", "mutation")
 ANSWER_KEYS = ("response", "result")
 
@@ -69,8 +72,10 @@ def collect(name, node, path, inherited, found):
     source = request if request and document_of(request) else node
     answer = answer_of(node)
     text = document_of(source) or document
-    own = document_of(source) is not None
-    if answer is not None and text and (own or fits(text, source.get("variables"))):
+    if answer is not None and not document_of(source) and not fits(text, source.get("variables")):
+        given = source.get("variables") or {}
+        text = rebuilt_document(admin_schema(), answer.get("data"), given)
+    if answer is not None and text:
         roots = roots_of(text)
         if roots:
             found.append(
@@ -91,7 +96,8 @@ def collect(name, node, path, inherited, found):
 
 def in_order(exchanges):
     """A scenario file groups by topic; what uses an id comes after what made it."""
-    waiting, ordered = list(exchanges), []
+    ordered = []
+    waiting = sorted(exchanges, key=lambda each: "cleanup" in each.path.lower())
     makers = {}
     for position, exchange in enumerate(waiting):
         for text in gids_in(exchange.answer) - gids_in(exchange.variables):
@@ -118,7 +124,7 @@ def gids_in(value):
 
 def fits(text, variables):
     """An inherited document belongs to a case only when it declares the case's variables."""
-    declared = set(re.findall(r"\$(\w+)\s*:", text))
+    declared = set(re.findall(r"\$(\w+)\s*:", text or ""))
     return bool(variables) and set(variables) <= declared
 
 

@@ -3,12 +3,18 @@
 import re
 from collections import Counter
 
+from oms.shopify.sandbox.assigning import assign_order
 from oms.shopify.sandbox.customers import add_customer
+from oms.shopify.sandbox.events import Events
+from oms.shopify.sandbox.execute import Context
+from oms.shopify.sandbox.idempotency import Keys
 from oms.shopify.sandbox.ids import split_gid
 from oms.shopify.sandbox.locations import add_location
+from oms.shopify.sandbox.order_create import make_order
 from oms.shopify.sandbox.stock import connect_level
 
 GID_TEXT = re.compile(r"gid://shopify/(\w+)/(\d+)")
+READS = ("inventoryItem", "inventoryItems", "inventoryLevel")
 
 
 def furnish(store, recording, exchanges):
@@ -18,11 +24,16 @@ def furnish(store, recording, exchanges):
         facts.read(exchange.variables)
         facts.read(exchange.answer)
         facts.texts.append(exchange.query)
+        if any(root.startswith("inventory") and root not in READS for root in exchange.roots):
+            facts.managed |= {
+                number for kind, number in gids(exchange.variables) if kind == "InventoryItem"
+            }
     facts.read(recording.get("metadata") if isinstance(recording, dict) else None)
     with store.transaction():
         store.meta["shop"]["currency"] = facts.currency() or "USD"
         seed_locations(store, facts)
         seed_goods(store, facts, exchanges)
+        seed_orders(store, facts, exchanges)
         store.save(store.meta, touch=False)
 
 
@@ -35,6 +46,7 @@ class Facts:
         self.currencies = Counter()
         self.assigned = Counter()
         self.texts = []
+        self.managed = set()
 
     def read(self, node):
         if isinstance(node, list):
@@ -90,13 +102,96 @@ def seed_goods(store, facts, exchanges):
     made = set()
     for exchange in exchanges:
         asked = set(GID_TEXT.findall(f"{exchange.variables}{exchange.query}"))
-        data = exchange.answer.get("data") or {}
-        used_in_order = bool((data.get("orderCreate") or {}).get("order"))
-        if used_in_order:
+        used = succeeded(exchange)
+        if used:
             seed_customers(store, facts, asked)
         for kind, number in sorted(asked):
             if kind in ("ProductVariant", "InventoryItem") and (kind, number) not in made:
-                made |= seed_variant(store, facts, kind, int(number), used_in_order)
+                made |= seed_variant(store, facts, kind, int(number), used)
+
+
+def succeeded(exchange):
+    """A mutation without user errors: whatever it named existed."""
+    data = exchange.answer.get("data") or {}
+    return any(isinstance(each, dict) and each.get("userErrors") == [] for each in data.values())
+
+
+def seed_orders(store, facts, exchanges):
+    """Orders that were there before: as their first full reading shows them."""
+    made = set()
+    for exchange in exchanges:
+        if exchange.creates:
+            made |= {number for kind, number in gids(exchange.answer) if kind == "Order"}
+    for exchange in exchanges:
+        for kind, number in sorted(gids(exchange.variables)):
+            said = facts.objects.get(f"gid://shopify/{kind}/{number}", {})
+            if kind == "Order" and number not in made and "lineItems" in said:
+                made.add(number)
+                seed_order(store, said, int(number))
+
+
+def gids(value):
+    return set(GID_TEXT.findall(str(value)))
+
+
+def seed_order(store, said, number):
+    """Lines, shipping and payments under their recorded ids; fulfillments cannot be known."""
+
+    def nodes(field):
+        value = said.get(field) or []
+        return value.get("nodes") or [] if isinstance(value, dict) else value
+
+    events = Events(store)
+    store.before_commit.clear()
+    context = Context(store, Keys(store), events)
+    kinds = ("SALE", "AUTHORIZATION")
+    payments = [each for each in nodes("transactions") if each.get("kind") in kinds]
+    lines = [each for each in nodes("lineItems") if "originalUnitPriceSet" in each]
+    if not lines or any("amountSet" not in each for each in payments):
+        return
+    given = {
+        "name": said.get("name"),
+        "email": said.get("email"),
+        "tags": said.get("tags"),
+        "note": said.get("note"),
+        "lineItems": [
+            {
+                "title": line.get("title") or "Recorded line",
+                "quantity": line["quantity"],
+                "priceSet": line["originalUnitPriceSet"],
+                "requiresShipping": True,
+                "sku": line.get("sku"),
+            }
+            for line in lines
+        ],
+        "shippingLines": [
+            {"title": line.get("title") or "Shipping", "priceSet": line["originalPriceSet"]}
+            for line in nodes("shippingLines")
+            if "originalPriceSet" in line
+        ],
+        "transactions": [
+            {
+                "kind": each["kind"],
+                "gateway": each.get("gateway") or "manual",
+                "amountSet": each["amountSet"],
+            }
+            for each in payments
+        ],
+    }
+    order = make_order(context, given, claim=False)
+    store.remove(order)
+    for work in store.where("FulfillmentOrder", "order_id", order["id"]):
+        store.remove(work)
+    order["id"] = number
+    pairs = [*zip(order["lines"], lines, strict=True)]
+    pairs += zip(order["transactions"], payments, strict=True)
+    for part, recorded in pairs:
+        part["id"], part["order_id"] = number_in(recorded) or part["id"], number
+    for line in order["shipping_lines"]:
+        line["order_id"] = number
+    del order["kind"]
+    order = store.add("Order", **order)
+    assign_order(context, order, claim=False)
 
 
 def seed_customers(store, facts, asked):
@@ -116,12 +211,12 @@ def seed_customers(store, facts, asked):
             store.add("Customer", **customer | {"id": int(number)})
 
 
-def seed_variant(store, facts, kind, number, used_in_order):
+def seed_variant(store, facts, kind, number, used):
     gid = f"gid://shopify/{kind}/{number}"
     if number not in facts.numbers(kind) or store.get(kind, number):
         return set()
     said = facts.objects.get(gid, {})
-    if not said and not used_in_order:
+    if not said and not used:
         return set()  # never shown by the store: it may not exist
     other = said.get("inventoryItem" if kind == "ProductVariant" else "variant") or {}
     variant, item = (said, other) if kind == "ProductVariant" else (other, said)
@@ -166,13 +261,15 @@ def seed_variant(store, facts, kind, number, used_in_order):
         requires_shipping=item.get("requiresShipping", True),
         grams=0,
     )
-    stock(store, item_id, item)
+    stock(store, facts, item_id, item)
     return {("ProductVariant", str(variant_id)), ("InventoryItem", str(item_id))}
 
 
-def stock(store, item_id, said):
+def stock(store, facts, item_id, said):
     """Levels as the recording first shows them; unknown: the first place, with nothing there."""
     shown = (said.get("inventoryLevels") or {}).get("nodes") or []
+    if str(item_id) in facts.managed:
+        shown = []  # the recording itself fills these levels; they began empty
     for level in shown:
         place = store.get("Location", number_in(level.get("location") or {}))
         if place is None:

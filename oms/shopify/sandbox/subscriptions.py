@@ -8,7 +8,7 @@ from oms.shopify.sandbox.errors import UnknownToSandbox, refuse
 from oms.shopify.sandbox.ids import gid_of
 from oms.shopify.sandbox.lookup import by_gid, find
 from oms.shopify.sandbox.mutations import mutation
-from oms.shopify.sandbox.registry import absent, field, keys, node, plain
+from oms.shopify.sandbox.registry import field, keys, node, plain
 from oms.shopify.sandbox.schema import API_VERSION
 
 ADDRESS = ["webhookSubscription", "callbackUrl"]
@@ -28,7 +28,8 @@ keys(
     createdAt="created_at",
     updatedAt="updated_at",
 )
-absent("WebhookSubscription", "metafields", list)
+keys("WebhookSubscription", metafields="metafields")
+plain("WebhookSubscriptionMetafieldIdentifier", "namespace key")
 plain("ApiVersion", "handle displayName supported")
 plain("WebhookHttpEndpoint", "callbackUrl")
 
@@ -88,7 +89,8 @@ def subscription_create(context, topic, webhookSubscription):
         topic=topic,
         uri=uri,
         format=webhookSubscription.get("format") or "JSON",
-        filter=webhookSubscription.get("filter") or "",
+        filter=webhookSubscription.get("filter"),
+        metafields=webhookSubscription.get("metafields") or [],
         name=webhookSubscription.get("name"),
         include_fields=webhookSubscription.get("includeFields") or [],
         metafield_namespaces=webhookSubscription.get("metafieldNamespaces") or [],
@@ -108,6 +110,7 @@ def subscription_update(context, id, webhookSubscription):
     for given, stored in (
         ("includeFields", "include_fields"),
         ("metafieldNamespaces", "metafield_namespaces"),
+        ("metafields", "metafields"),
         ("format", "format"),
         ("name", "name"),
     ):
@@ -142,6 +145,8 @@ def checked_uri(given):
     if url.scheme == "http" and not local:
         refuse(ADDRESS, "Address protocol http:// is not supported")
     if not url.hostname or url.hostname.endswith(("myshopify.com", "shopify.com")):
+        if url.hostname:
+            refuse(ADDRESS, "Address cannot be a Shopify or an internal domain")
         refuse(ADDRESS, "Address is invalid")
     if not local and "." not in url.hostname:
         refuse(ADDRESS, "Address is invalid")
@@ -154,5 +159,9 @@ def checked_uri(given):
 
 def check_taken(store, topic, uri, filter_text):
     for row in store.all("WebhookSubscription"):
-        if row["topic"] == topic and row["uri"] == uri and row["filter"] == (filter_text or ""):
+        if (
+            row["topic"] == topic
+            and row["uri"] == uri
+            and (row["filter"] or "") == (filter_text or "")
+        ):
             refuse(ADDRESS, "Address for this topic has already been taken")

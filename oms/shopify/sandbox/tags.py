@@ -1,18 +1,20 @@
 """tagsAdd and tagsRemove on orders, products and customers."""
 
-from oms.shopify.sandbox.errors import refuse
+from oms.shopify.sandbox.errors import ShopifyError, UnknownToSandbox, refuse
 from oms.shopify.sandbox.ids import split_gid
 from oms.shopify.sandbox.mutations import mutation
 
 TAGGABLE = ("Order", "Product", "Customer")
+ELSEWHERE = ("Article", "DraftOrder")  # Shopify tags them too, this store has none
 
 
 @mutation("tagsAdd")
 def tags_add(context, id, tags):
     doc = taggable(context.store, id)
-    present = {tag.lower() for tag in doc["tags"]}
-    wanted = [tag.strip() for tag in tags if tag.strip()]
-    doc["tags"] = sorted([*doc["tags"], *(tag for tag in wanted if tag.lower() not in present)])
+    kept = {tag.lower(): tag for tag in doc["tags"]}
+    for tag in listed(tags):
+        kept.setdefault(tag.lower(), tag)
+    doc["tags"] = sorted(kept.values(), key=str.lower)
     changed(context, doc)
     return {"node": doc}
 
@@ -20,17 +22,26 @@ def tags_add(context, id, tags):
 @mutation("tagsRemove")
 def tags_remove(context, id, tags):
     doc = taggable(context.store, id)
-    gone = {tag.strip().lower() for tag in tags}
-    doc["tags"] = [tag for tag in doc["tags"] if tag.lower() not in gone]
+    gone = set(listed(tags))  # recorded: adding ignores case, removing does not
+    doc["tags"] = [tag for tag in doc["tags"] if tag not in gone]
     changed(context, doc)
     return {"node": doc}
 
 
+def listed(tags):
+    """Tags may come as a list, as text with commas, or as a list of such texts."""
+    return [tag.strip() for each in tags for tag in each.split(",") if tag.strip()]
+
+
 def taggable(store, gid):
     parts = split_gid(gid)
-    doc = store.get(*parts) if parts and parts[0] in TAGGABLE else None
+    if parts and parts[0] in ELSEWHERE:
+        raise UnknownToSandbox(f"tags of type {parts[0]}")
+    if parts is None or parts[0] not in TAGGABLE:
+        raise ShopifyError("invalid id", "RESOURCE_NOT_FOUND")
+    doc = store.get(*parts)
     if doc is None:
-        refuse(["id"], f"{parts[0] if parts else 'Resource'} does not exist")
+        refuse(["id"], f"{parts[0]} does not exist")
     return doc
 
 
