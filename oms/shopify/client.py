@@ -9,7 +9,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -73,12 +73,14 @@ class Client:
         read_seconds: float = READ_SECONDS,
         bucket: Bucket | None = None,
         breaker: Breaker | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url = f"{base_url.rstrip('/')}/admin/api/{api_version}/graphql.json"
         self._session = _new_session(self._url, access_token)
         self._read_seconds = read_seconds
         self._bucket = bucket or Bucket()
         self._breaker = breaker or Breaker()
+        self._sleep = sleep
 
     def __repr__(self) -> str:
         return f"Client({self._url})"
@@ -94,7 +96,7 @@ class Client:
                 over = time.monotonic() - started + wait > LONGEST_WAIT_SECONDS
                 if attempt == MOST_TRIES or over or not _may_repeat(document, failure):
                     raise
-            time.sleep(wait)
+            self._sleep(wait)
         raise AssertionError("unreachable")
 
     def mutate(self, document: Document, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +116,7 @@ class Client:
             self._bucket.put_back(points)
             raise NotApplied("The store's API budget is used up.", retry_in_seconds=wait)
         if wait:
-            time.sleep(wait)
+            self._sleep(wait)
         try:
             status, headers, body = self._post(document, variables)
         except CallFailed:
