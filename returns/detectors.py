@@ -100,18 +100,20 @@ WHERE m.state IN ('received', 'inspected')
                OR m.received_at <= %(now)s::timestamptz - interval '48 hours'))
 """
 
-# Driven by line_shipped_unwanted. It stands here and not with the orders because a return under way
-# is the way out of it.
+# Driven by order_cancelled. It stands here and not with the orders because a return under way is
+# the way out of it.
 CANCELLED_AFTER_SHIP = """
-SELECT l.store_id, 'order:' || l.order_id AS subject, l.order_id,
-       jsonb_build_object('units', sum(least(l.shipped, l.shipped - l.wanted))) AS facts,
-       sum(least(l.shipped, l.shipped - l.wanted) * l.unit_price) AS at_stake
-FROM orders_orderline l
-JOIN orders_order o ON o.id = l.order_id
-WHERE l.shipped > l.wanted AND o.cancelled_at IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM returns_rma m WHERE m.order_id = l.order_id
+SELECT o.store_id, 'order:' || o.id AS subject, o.id AS order_id,
+       jsonb_build_object('units', gone.units) AS facts, gone.at_stake
+FROM orders_order o
+CROSS JOIN LATERAL (
+    SELECT sum(l.shipped - l.wanted) AS units,
+           sum((l.shipped - l.wanted) * l.unit_price) AS at_stake
+    FROM orders_orderline l WHERE l.order_id = o.id AND l.shipped > l.wanted
+) gone
+WHERE o.cancelled_at IS NOT NULL AND gone.units > 0
+  AND NOT EXISTS (SELECT 1 FROM returns_rma m WHERE m.order_id = o.id
                   AND m.state NOT IN ('declined', 'cancelled'))
-GROUP BY l.store_id, l.order_id
 """
 
 DETECTORS = {

@@ -55,8 +55,8 @@ WHERE m.state = 'quarantined'
 """
 
 # The last net, checked after all other kinds: nothing will move these units on and nothing shows
-# it. Driven by line_waiting_for_item (units that wait) and fulfillment_order_work (planned work).
-# A row here means that a promise of ours was broken somewhere; invariant I12 counts the same rows.
+# it. A row here means that a promise of ours was broken somewhere; invariant I12 counts the same
+# rows. It reads all lines, since no index may hold the units that are open: it runs once a minute.
 STUCK_ORDER = """
 SELECT o.store_id, 'order:' || o.id AS subject, o.id AS order_id,
        jsonb_build_object('units', waiting.units) AS facts, waiting.at_stake

@@ -19,7 +19,10 @@ TEAMS = (OPS, SUPPORT, FINANCE)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`severity` 1 is worst. `due` counts from the opening. `check` says what the query reads."""
+    """`severity` 1 is worst. `due` counts from the opening. `check` says what the query reads.
+
+    `every` is the least time between two checks, for a query that costs more than a moment.
+    """
 
     label: str
     team: str
@@ -28,6 +31,7 @@ class Kind:
     sentence: Callable[[Facts], str]
     check: str
     ways: tuple[Way, ...] = ()
+    every: timedelta = timedelta(0)
 
 
 KINDS: dict[str, Kind] = {
@@ -125,6 +129,7 @@ KINDS: dict[str, Kind] = {
         due=timedelta(hours=4),
         sentence=sentences.cancelled_after_ship,
         check="The order is cancelled in Shopify, its goods have left, and no return is open.",
+        every=timedelta(seconds=30),
     ),
     "return_differs": Kind(
         label="Return differs",
@@ -142,6 +147,7 @@ KINDS: dict[str, Kind] = {
         sentence=sentences.refund_differs,
         check="Owed by lines and moved by payments differ by more than is on its way.",
         ways=ways.REFUND_DIFFERS,
+        every=timedelta(minutes=1),
     ),
     "refund_waiting": Kind(
         label="Refund not approved",
@@ -160,6 +166,7 @@ KINDS: dict[str, Kind] = {
         sentence=sentences.stuck_order,
         check="Units wait, and no timer, hold or other exception will move them.",
         ways=ways.STUCK_ORDER,
+        every=timedelta(minutes=1),
     ),
 }
 

@@ -90,6 +90,10 @@ class Order(models.Model):
             models.Index(phone_digits(), name="order_phone", condition=~Q(phone="")),
             models.Index(Lower("email"), name="order_email"),
             GinIndex(OpClass(Upper("ship_name"), "gin_trgm_ops"), name="order_ship_name_trgm"),
+            # Exceptions: goods that left although the order is cancelled.
+            models.Index(
+                fields=["store"], name="order_cancelled", condition=Q(cancelled_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -147,16 +151,11 @@ class OrderLine(models.Model):
                 name="line_waiting_for_item",
                 condition=Q(backordered__gt=0),
             ),
-            # Exceptions: nobody knows what the line is; goods left that are no longer wanted.
+            # Exceptions: nobody knows what the line is.
             models.Index(
                 fields=["order"],
                 name="line_unknown_item",
                 condition=Q(item__isnull=True, ships=True),
-            ),
-            models.Index(
-                fields=["order"],
-                name="line_shipped_unwanted",
-                condition=Q(shipped__gt=F("wanted")),
             ),
         ]
 
