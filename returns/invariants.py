@@ -5,7 +5,8 @@ from oms.core.invariants import Invariant
 INVARIANTS = [
     Invariant(
         "I10c",
-        "an approved refund is in the owed column with its amount, a given up one with nothing",
+        "an approved refund is in the owed column with its amount, a given up one with nothing;"
+        " cancelled units left that column when they were cancelled",
         """
         SELECT r.id FROM returns_refund r
         LEFT JOIN (SELECT order_id, split_part(source, ':', 2) AS refund, sum(amount) AS total
@@ -13,6 +14,8 @@ INVARIANTS = [
                    GROUP BY 1, 2) e ON e.order_id = r.order_id AND e.refund = r.id::text
         WHERE coalesce(e.total, 0)
            <> CASE WHEN r.state IN ('approved', 'submitted', 'failed') THEN -r.owed ELSE 0 END
+          AND NOT EXISTS (SELECT 1 FROM returns_refundline n
+                          WHERE n.refund_id = r.id AND n.restock = 'cancel')
         """,
     ),
     Invariant(

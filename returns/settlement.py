@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from babel.numbers import get_currency_precision
@@ -32,8 +33,8 @@ def record_remote_refund(*, store_id: int, snapshot: RefundSnapshot, actor: Acto
     """Take in a refund as Shopify recorded it, with its transactions. A repeat changes nothing.
 
     One of ours is found by its remote id or by the key in its note. Any other becomes a refund of
-    origin outside, cancel or return: units it cancels or brings back are no longer owed; the rest
-    is money that left without a reason we know, until a person accepts it.
+    origin outside, cancel or return: it owes what its units cancelled or brought back are worth;
+    the rest is money that left without a reason we know, until a person accepts it.
     """
     order = Order.objects.filter(store_id=store_id, remote_id=snapshot.order_remote_id).first()
     if order is None:
@@ -107,7 +108,7 @@ def _take_in(order: Order, snapshot: RefundSnapshot, actor: Actor) -> Refund:
     lines = {line.remote_id: line for line in order.lines.all()}
     told = [row for row in snapshot.lines if row.line_remote_id in lines]
     rma = _return_of(order, [(lines[row.line_remote_id], row) for row in told])
-    owed = _taken_off(order, snapshot, lines, told, rma)
+    taken_off = _taken_off(order, snapshot, lines, told, rma)
 
     refund = Refund.objects.create(
         store_id=order.store_id,
@@ -116,7 +117,7 @@ def _take_in(order: Order, snapshot: RefundSnapshot, actor: Actor) -> Refund:
         remote_id=snapshot.remote_id,
         origin=_origin(told, rma),
         state=State.SUBMITTED,
-        owed=owed,
+        owed=taken_off.owed,
         currency=order.currency,
         reason=snapshot.note,
         proposed_by=str(actor),
@@ -142,7 +143,7 @@ def _take_in(order: Order, snapshot: RefundSnapshot, actor: Actor) -> Refund:
         for line_id, quantity in quantities.items()
     )
     _bring_back(order, refund, lines, told, actor)
-    money.post([owed_entry(refund, -owed)], actor=actor)
+    money.post([owed_entry(refund, taken_off.posted - taken_off.owed)], actor=actor)
 
     cancelled = sum(row.quantity for row in told if row.restock == CANCELLED)
     record(
@@ -160,34 +161,43 @@ def _origin(told: Sequence[RefundLineSnapshot], rma: RMA | None) -> str:
     return Refund.Origin.RETURN if rma else Refund.Origin.OUTSIDE
 
 
+@dataclass(slots=True)
+class _TakenOff:
+    """What is owed back because of a refund, and how much of it others have posted already."""
+
+    owed: Decimal = NOTHING
+    # Cancelled units leave the owed column when they are cancelled, whoever is told first.
+    posted: Decimal = NOTHING
+
+
 def _taken_off(
     order: Order,
     snapshot: RefundSnapshot,
     lines: dict[int, OrderLine],
     told: Sequence[RefundLineSnapshot],
     rma: RMA | None,
-) -> Decimal:
-    """What the customer owes less because of this refund: units cancelled, back, or in a return.
+) -> _TakenOff:
+    """What the customer gets back for a reason we know: units cancelled, back, or in a return.
 
-    Delivery and other adjustments count only when the whole order has been taken off.
+    Delivery and other adjustments count only when the whole order was paid and taken off.
     """
-    before = refunded_units(order.pk)
-    amount = NOTHING
+    result = _TakenOff()
+    taken = Counter(refunded_units(order.pk))
     for row in told:
         line = lines[row.line_remote_id]
         if rma or row.restock in (CANCELLED, RETURNED):
-            free = max(line.ordered - before.get(line.pk, 0), 0)
+            free = max(line.ordered - taken[line.pk], 0)
             worth = _amount(line, row)
             if free < row.quantity:
                 step = Decimal(1).scaleb(-get_currency_precision(order.currency))
                 worth = (worth * free / row.quantity).quantize(step, ROUND_DOWN)
-            amount += worth
-    taken = Counter(before)
-    for row in told:
-        taken[lines[row.line_remote_id].pk] += row.quantity
-    if amount and all(taken[line.pk] >= line.ordered for line in lines.values()):
-        amount += snapshot.adjustment
-    return max(amount, NOTHING)
+            result.owed += worth
+            result.posted += worth if row.restock == CANCELLED else NOTHING
+        taken[line.pk] += row.quantity
+    whole_order = all(taken[line.pk] >= line.ordered for line in lines.values())
+    if result.owed and whole_order and snapshot.transactions:
+        result.owed = max(result.owed + snapshot.adjustment, result.posted)
+    return result
 
 
 def _return_of(order: Order, told: Sequence[tuple[OrderLine, RefundLineSnapshot]]) -> RMA | None:

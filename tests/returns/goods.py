@@ -4,8 +4,10 @@ import itertools
 from datetime import timedelta
 from decimal import Decimal
 
+from oms import flow
 from oms.core.actor import SHOPIFY, of_user
 from oms.orders import payments
+from oms.orders.intake import Withdrawal
 from oms.orders.models import Order
 from oms.orders.money import balances
 from oms.orders.snapshots import RefundLineSnapshot, RefundSnapshot, TransactionSnapshot
@@ -25,6 +27,18 @@ def shipped_order(quantity: int = 3, *, currency: str = "USD", **line_fields) ->
     order = make_order(line("mug", quantity, **line_fields), currency=currency)
     shipped(routed(order))
     return order
+
+
+def cancelled(order: Order, quantity: int, **fields) -> RefundSnapshot:
+    """Units taken off in Shopify before they left: the order lets go of them, a refund follows."""
+    line = order.lines.get()
+    flow.withdraw(
+        order_id=order.pk,
+        withdrawals=[Withdrawal(order.pk, line.pk, quantity)],
+        actor=SHOPIFY,
+    )
+    amount = str(line.unit_price * quantity)
+    return outside(order, lines=[units(order, quantity, amount, "cancel")], **fields)
 
 
 def requested(order: Order, quantity: int = 1, **fields) -> RMA:
@@ -71,7 +85,8 @@ def settled(refund: Refund, *amounts: str, status: str = "success") -> Refund:
 
 def outside(
     order: Order,
-    *amounts: str,
+    *moved: str,
+    amounts: tuple[str, ...] = (),
     lines: list[RefundLineSnapshot] | None = None,
     remote_id: int | None = None,
     note: str = "",
@@ -88,7 +103,9 @@ def outside(
         created_at=at,
         note=note,
         lines=lines or [],
-        transactions=[gateway(order, amount, remote_id, status=status) for amount in amounts],
+        transactions=[
+            gateway(order, amount, remote_id, status=status) for amount in (moved or amounts)
+        ],
         adjustment=Decimal(adjustment),
     )
 

@@ -12,16 +12,16 @@ from returns.evidence import evidence
 from returns.models import Refund
 from returns.reconciliation import AGES, STATES, month, month_of, two_columns
 from returns.settlement import record_remote_refund
-from tests.cast import FAY, NOON, SAM, make_order, make_store
+from tests.cast import FAY, NOON, SAM, line, make_item, make_order, make_store
 from tests.fulfillment.floor import assert_sound
 from tests.returns.goods import (
     approved,
     approved_refund,
     at_the_gateway,
+    cancelled,
     outside,
     settled,
     shipped_order,
-    units,
 )
 
 pytestmark = pytest.mark.django_db
@@ -126,15 +126,15 @@ def test_money_that_agrees_without_a_decision_on_the_goods():
 
 
 def test_units_cancelled_before_they_were_paid_owe_nothing_back():
-    order = make_order(paid=False)
-    take_in(outside(order, lines=[units(order, 1, "10.00", "cancel")]))
+    make_item("mug")
+    take_in(cancelled(make_order(line("mug", 2), paid=False), 1))
 
     assert states() == [row("matched", "0", "0", "0")]
 
 
 def test_units_cancelled_after_they_were_paid_are_owed_back():
-    order = shipped_order(3)
-    take_in(outside(order, lines=[units(order, 1, "10.00", "cancel")]))
+    make_item("mug")
+    take_in(cancelled(make_order(line("mug", 2)), 1))
 
     assert states() == [row("nothing", "10", "0", "10")]
 

@@ -11,11 +11,12 @@ from oms.orders.models import PaymentTransaction
 from returns import commands, refunds, settlement
 from returns.models import Refund
 from returns.settlement import record_remote_refund
-from tests.cast import FAY, OLGA, make_location, make_order, make_store
+from tests.cast import FAY, OLGA, line, make_item, make_location, make_order, make_store
 from tests.fulfillment.floor import assert_sound, buckets, footprint, sentences, shelf
 from tests.returns.goods import (
     approved,
     approved_refund,
+    cancelled,
     columns,
     outside,
     received,
@@ -25,6 +26,11 @@ from tests.returns.goods import (
 )
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def mug():
+    return make_item("mug")
 
 
 def take_in(snapshot):
@@ -94,23 +100,26 @@ def test_a_refund_of_an_order_we_do_not_know_comes_again_later():
     assert not Refund.objects.exists()
 
 
-def test_cancelled_units_are_no_longer_owed():
-    order = shipped_order(3)
-
-    refund = take_in(outside(order, "20.00", lines=[units(order, 2, "20.00", "cancel")]))
+@pytest.mark.parametrize("told_first", ["the order", "the refund"])
+def test_cancelled_units_are_owed_back_once_whatever_is_told_first(told_first):
+    order = make_order(line("mug", 3))
+    snapshot = outside(order, "20.00", lines=[units(order, 2, "20.00", "cancel")])
+    if told_first == "the refund":
+        refund = take_in(snapshot)
+        cancelled(order, 2)
+    else:
+        cancelled(order, 2)
+        refund = take_in(snapshot)
 
     assert (refund.origin, refund.state, refund.owed) == ("cancel", "submitted", Decimal("20.00"))
     assert columns(order) == (Decimal("15.00"), Decimal("15.00"))
     assert sentences(order, "refund.") == ["Refund of US$20.00 for 2 cancelled units"]
-    assert_sound()
 
 
 def test_the_whole_order_taken_off_takes_its_delivery_with_it():
-    order = shipped_order(3)
+    order = make_order(line("mug", 3))
 
-    refund = take_in(
-        outside(order, "35.00", lines=[units(order, 3, "30.00", "cancel")], adjustment="5.00")
-    )
+    refund = take_in(cancelled(order, 3, amounts=("35.00",), adjustment="5.00"))
 
     assert refund.owed == Decimal("35.00")
     assert columns(order) == (Decimal(0), Decimal(0))
@@ -118,15 +127,20 @@ def test_the_whole_order_taken_off_takes_its_delivery_with_it():
 
 
 def test_delivery_beside_a_part_of_the_order_is_not_owed():
-    order = shipped_order(3)
+    order = make_order(line("mug", 3))
 
-    refund = take_in(
-        outside(order, "25.00", lines=[units(order, 2, "20.00", "cancel")], adjustment="5.00")
-    )
+    refund = take_in(cancelled(order, 2, amounts=("25.00",), adjustment="5.00"))
 
     assert refund.owed == Decimal("20.00")
     assert columns(order) == (Decimal("15.00"), Decimal("10.00"))
-    assert_sound()
+
+
+def test_an_unpaid_order_that_is_cancelled_owes_no_delivery_back():
+    order = make_order(line("mug", 1), paid=False)
+
+    take_in(cancelled(order, 1, adjustment="5.00"))
+
+    assert columns(order)[0] == Decimal("5.00")
 
 
 def test_money_without_a_reason_is_outside_until_a_person_accepts_it():
@@ -210,7 +224,7 @@ def test_a_return_refunded_in_shopify_is_not_refunded_again_here():
 def test_the_transactions_of_a_refund_come_in_with_it():
     order = shipped_order(3)
 
-    refund = take_in(outside(order, "6.00", "4.00", lines=[units(order, 1, "10.00", "cancel")]))
+    refund = take_in(outside(order, "6.00", "4.00"))
 
     moved = PaymentTransaction.objects.filter(refund_remote_id=refund.remote_id)
     assert sorted(t.amount for t in moved) == [Decimal("4.00"), Decimal("6.00")]
@@ -218,8 +232,8 @@ def test_the_transactions_of_a_refund_come_in_with_it():
 
 
 def test_units_cancelled_before_they_were_paid_do_not_count_against_the_cap():
-    order = make_order(paid=False)
-    take_in(outside(order, lines=[units(order, 1, "10.00", "cancel")]))
+    order = make_order(line("mug", 2), paid=False)
+    take_in(cancelled(order, 1))
 
     assert refunds.left_to_refund(order.pk) == Decimal(0)
-    assert columns(order)[0] == Decimal("5.00")
+    assert columns(order) == (Decimal("15.00"), Decimal(0))
