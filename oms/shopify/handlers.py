@@ -252,21 +252,3 @@ def _add_item(store_id: int, variant: parse_goods.VariantSnapshot) -> None:
         # The SKU is taken by another variant: the first keeps it, and lines of this one are
         # unmapped, which the queue shows.
         return
-
-
-HANDLERS = {
-    "transactions": transactions,
-    "refunds": refunds,
-    "order_changed": order_changed,
-    "order_deleted": order_deleted,
-    "risk_changed": risk_changed,
-    "fulfillments": fulfillments,
-    "fulfillment_events": fulfillment_events,
-    "return_changed": return_changed,
-    "inventory_levels": inventory_levels,
-    "inventory_items": inventory_items,
-    "products": products,
-    "locations": locations,
-    "location_deleted": location_deleted,
-    "uninstalled": uninstalled,
-}

@@ -75,7 +75,7 @@ def user_errors_of(payload: Any) -> list[UserError]:
 class CallFailed(Exception):
     """A call that brought no answer. The message is fit to be shown and holds no secrets."""
 
-    def __init__(self, reason: str, *, retry_in_seconds: float = 5.0) -> None:
+    def __init__(self, reason: str, *, retry_in_seconds: float = 1.0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_in_seconds = retry_in_seconds

@@ -6,16 +6,13 @@ from typing import Any
 
 from django.db import connection
 
-from oms import flow
-from oms.core import outbox
+from oms import flow, wiring
 from oms.core.models import InboxMessage, OutboxIntent
 from oms.fulfillment import commands as floor
 from oms.fulfillment.models import FulfillmentOrder
 from oms.orders.models import Order
 from oms.shopify import pull, push
 from oms.shopify.client import client_for
-from oms.shopify.handlers import HANDLERS
-from oms.shopify.outbound import OUTBOX
 from oms.shopify.sandbox.server import SandboxServer
 from oms.shopify.seed import Connected, connect_local_store
 from routing import commands as routing
@@ -119,7 +116,7 @@ class Live:
         """Send what is due, and what is due later as well."""
         for _ in range(times):
             self.hurry()
-            push.drain(OUTBOX, limit=100, threads=1)
+            push.drain(wiring.OUTBOX, limit=100, threads=1)
 
     def push_all(self) -> None:
         for _ in range(12):
@@ -133,7 +130,7 @@ class Live:
             cursor.execute("UPDATE core_outboxintent SET due_at = now() WHERE finished_at IS NULL")
 
     def read_inbox(self) -> None:
-        flow.drain_inbox({"orders": flow.orders_changed, **HANDLERS}, limit=200)
+        flow.drain_inbox(wiring.HANDLERS, limit=200)
         bad = InboxMessage.objects.filter(state="quarantined")
         assert not bad.exists(), list(bad.values_list("topic", "reason"))
 
@@ -202,6 +199,3 @@ def live_store(path: Any) -> Iterator[Live]:
 def states() -> dict[str, str]:
     """The newest intent of each topic and its state."""
     return dict(OutboxIntent.objects.order_by("pk").values_list("topic", "state"))
-
-
-__all__ = ["Live", "live_store", "outbox", "states"]
