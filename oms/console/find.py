@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower, Reverse
@@ -55,13 +55,13 @@ class Question:
         digits = re.sub(r"\D", "", text)
         bare = text.lstrip("#")
         is_phone = bool(re.fullmatch(r"[+(]?[\d\s().\-/]+", text)) and 9 <= len(digits) <= 15
-        is_id = text.isascii() and text.isdecimal() and 6 <= len(text) <= 18
+        is_id = text.isascii() and text.isdecimal() and 7 <= len(text) <= 18
         return cls(
             text,
             number=bare if bare and len(bare) <= 64 and " " not in bare else "",
             phone=digits[-PHONE_DIGITS:] if is_phone else "",
             code=_spellings(text) if _CODE.fullmatch(text) else (),
-            name=text if len(text) >= 3 and not text.startswith("#") and not is_phone else "",
+            name=text if len(text) >= 3 and any(char.isalpha() for char in text) else "",
             remote_id=int(text) if is_id else 0,
         )
 
@@ -81,6 +81,7 @@ class Hit:
     detail: str = ""
     note: str = ""
     exact: bool = False
+    order_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -114,7 +115,26 @@ def search(question: Question, store: Store) -> Answer:
         answer.tried.append(words)
         if hits := list(find(question, store)):
             answer.groups.append((words, hits))
+    _say_where_they_stand(answer)
     return answer
+
+
+def _say_where_they_stand(answer: Answer) -> None:
+    """Where each order stands, read for all groups at once."""
+    ids = {hit.order_id for _, hits in answer.groups for hit in hits if hit.order_id}
+    if answer.only or not ids:
+        return
+    words = standings(ids)
+    answer.groups = [
+        (
+            name,
+            [
+                replace(hit, note=hit.note or words[hit.order_id][0]) if hit.order_id else hit
+                for hit in hits
+            ],
+        )
+        for name, hits in answer.groups
+    ]
 
 
 def _by_number(question: Question, store: Store) -> Iterator[Hit]:
@@ -178,9 +198,9 @@ def _by_sku(question: Question, store: Store) -> Iterator[Hit]:
 
 
 def _by_name(question: Question, store: Store) -> Iterator[Hit]:
-    # The newest of the first few hundred: a name that thousands share is not an identifier.
+    # The newest of the first hundred: a name that thousands share is not an identifier.
     some = Order.objects.filter(store=store, ship_name__icontains=question.name).order_by()
-    ids = list(some.values_list("pk", flat=True)[:300])
+    ids = list(some.values_list("pk", flat=True)[:100])
     yield from _orders(_newest(Order.objects.filter(pk__in=ids)))
 
 
@@ -229,16 +249,15 @@ def _newest(orders: QuerySet[Order]) -> list[Order]:
 def _orders(
     rows: list[Order], *, exact: set[int] | None = None, all_exact: bool = False
 ) -> Iterator[Hit]:
-    words = standings(rows) if rows else {}
     for row in rows:
-        is_exact = all_exact or row.pk in (exact or ())
-        yield _order(row, "", words[row.pk][0], exact=is_exact)
+        yield _order(row, exact=all_exact or row.pk in (exact or ()))
 
 
-def _order(order: Order, detail: str, note: str = "", *, exact: bool = False) -> Hit:
+def _order(order: Order, detail: str = "", note: str = "", *, exact: bool = False) -> Hit:
     who = ", ".join(part for part in (order.ship_name or order.email, order.ship_city) if part)
     words = " · ".join(part for part in (detail, who) if part)
-    return Hit(reverse("admin:order", args=[order.pk]), order.name, words, note, exact)
+    url = reverse("admin:order", args=[order.pk])
+    return Hit(url, order.name, words, note, exact, order.pk)
 
 
 def _return(row: RMA) -> Hit:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from oms.core.models import Timer
-from oms.orders.models import Hold, Order, OrderLine
+from oms.orders.models import Hold, OrderLine
 from oms.orders.models.order import BUCKETS
 
 Units = Mapping[str, int]
@@ -45,9 +45,9 @@ def _ended(units: Units, ordered: int) -> str:
     return "Returned" if not units.get("shipped") else f"Shipped, {back:,} came back"
 
 
-def standings(orders: Iterable[Order]) -> dict[int, tuple[str, int]]:
+def standings(order_ids: Iterable[int]) -> dict[int, tuple[str, int]]:
     """Per order: its standing and its units that ship. Three queries for any number of orders."""
-    ids = [order.pk for order in orders]
+    ids = list(order_ids)
     units: dict[int, dict[str, int]] = {id_: dict.fromkeys(BUCKETS, 0) for id_ in ids}
     unknown: set[int] = set()
     rows = OrderLine.objects.filter(order_id__in=ids, ships=True).values_list(
