@@ -7,13 +7,15 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from oms.console import words
 from oms.core import clock
 from oms.exceptions import kinds
 
 register = template.Library()
+
+DOT = mark_safe('<span class="dot">·</span>')
 
 
 @register.simple_tag
@@ -106,7 +108,7 @@ def counts(number: int) -> str:
 @register.filter
 def or_dot(number: int | None) -> SafeString | str:
     """A count in a grid of counts: an empty cell is a dot."""
-    return f"{number:,}" if number else format_html('<span class="dot">·</span>')
+    return f"{number:,}" if number else DOT
 
 
 @register.simple_tag(takes_context=True)
