@@ -4,10 +4,9 @@ Each query returns (store_id, subject, order_id, facts, at_stake); %(now)s is th
 """
 
 # Driven by money_taken_back: only orders of which something was taken back can owe a refund. Ten
-# quiet minutes first, since a cancellation and its refund are told in two messages. Money on its
-# way is every refund not yet failed, less what its transactions already moved; after three days
-# without a word from the payment provider it is no longer believed. A refund that Shopify refused
-# is shown by its write-back.
+# quiet minutes first, since a cancellation and its refund are told in two messages. On its way is
+# an approved refund while its write-back is open, and an accepted one for three days, unless the
+# payment provider has refused a part; less what its transactions already moved.
 REFUND_DIFFERS = """
 WITH taken_back AS (
     SELECT DISTINCT store_id, order_id FROM orders_moneyentry
@@ -25,17 +24,24 @@ WITH taken_back AS (
     ) m
     WHERE m.owed <> m.moved AND m.newest <= %(now)s::timestamptz - interval '10 minutes'
 ), differences AS (
-    SELECT c.*, way.sent AS on_its_way, way.failed,
+    SELECT c.*, way.sent AS on_its_way, way.failed, way.failed_id, way.outside_id,
            CASE WHEN c.moved - c.owed - way.sent >= 0 THEN c.moved - c.owed - way.sent
                 ELSE -least(c.refunded, c.owed + way.sent - c.moved) END AS difference
     FROM columns c
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(greatest(r.owed - done.moved, 0)) FILTER (
-                   WHERE r.state IN ('proposed', 'approved')
+                   WHERE r.state = 'approved' AND EXISTS (
+                             SELECT 1 FROM core_outboxintent x
+                             WHERE x.order_id = r.order_id AND x.topic = 'refund.create'
+                               AND x.key = 'refund:' || r.id
+                               AND x.state IN ('waiting', 'sending', 'unknown', 'applied'))
                       OR r.state = 'submitted' AND done.failed = ''
                          AND r.submitted_at > %(now)s::timestamptz - interval '3 days'), 0) AS sent,
                coalesce(max(nullif(done.failed, '')),
-                        max(r.reason) FILTER (WHERE r.state = 'failed'), '') AS failed
+                        max(r.error) FILTER (WHERE r.state = 'failed'), '') AS failed,
+               max(r.id) FILTER (WHERE r.state = 'failed') AS failed_id,
+               max(r.id) FILTER (WHERE r.origin IN ('outside', 'cancel')
+                                   AND done.moved > r.owed) AS outside_id
         FROM returns_refund r
         CROSS JOIN LATERAL (
             SELECT coalesce(sum(p.amount) FILTER (WHERE p.status = 'success'), 0) AS moved,
@@ -52,12 +58,11 @@ SELECT d.store_id, 'order:' || d.order_id AS subject, d.order_id,
        jsonb_build_object(
            'difference', d.difference::text, 'owed', d.owed::text, 'moved', d.moved::text,
            'on_its_way', d.on_its_way::text, 'refunded', d.refunded::text,
-           'currency', d.currency, 'failed', left(d.failed, 200)) AS facts,
+           'currency', d.currency, 'failed', left(d.failed, 200),
+           'failed_refund', d.failed_id, 'outside_refund', d.outside_id) AS facts,
        abs(d.difference) AS at_stake
 FROM differences d
 WHERE d.difference <> 0
-  AND NOT EXISTS (SELECT 1 FROM core_outboxintent x WHERE x.order_id = d.order_id
-                  AND x.state = 'rejected' AND x.topic = 'refund.create')
 """
 
 # Driven by refund_proposed.
@@ -76,28 +81,23 @@ RETURN_DIFFERS = """
 SELECT m.store_id, 'rma:' || m.id AS subject, m.order_id,
        jsonb_build_object(
            'number', m.number, 'lines', goods.lines, 'title', left(goods.title, 80),
-           'declared', goods.declared, 'received', goods.received, 'missing', goods.missing)
+           'declared', goods.declared, 'received', goods.received, 'missing', goods.missing,
+           'extra', goods.extra)
            AS facts,
        goods.at_stake
 FROM returns_rma m
 CROSS JOIN LATERAL (
     SELECT count(*) AS lines, min(coalesce(nullif(l.title, ''), l.sku)) AS title,
            sum(n.quantity) AS declared, sum(n.received) AS received,
-           coalesce(sum(lost.units), 0) AS missing,
-           sum((n.quantity - n.received + coalesce(lost.units, 0)) * l.unit_price) AS at_stake
-    FROM returns_rmaline n
-    JOIN orders_orderline l ON l.id = n.line_id
-    LEFT JOIN LATERAL (
-        SELECT sum(i.quantity) AS units FROM returns_inspection i
-        WHERE i.rma_line_id = n.id AND i.disposition = 'missing'
-    ) lost ON true
+           sum(n.missing) AS missing, sum(n.extra) AS extra,
+           sum((n.quantity - n.received + n.extra) * l.unit_price) AS at_stake
+    FROM returns_rmaline n JOIN orders_orderline l ON l.id = n.line_id
     WHERE n.rma_id = m.id
 ) goods
 WHERE m.state IN ('received', 'inspected')
-  AND (goods.missing > 0
+  AND (goods.missing > 0 OR goods.extra > 0
        OR goods.received < goods.declared
-          AND (m.state = 'inspected'
-               OR m.received_at <= %(now)s::timestamptz - interval '48 hours'))
+          AND m.received_at <= %(now)s::timestamptz - interval '48 hours')
 """
 
 # Driven by order_cancelled. It stands here and not with the orders because a return under way is

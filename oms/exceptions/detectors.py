@@ -12,6 +12,7 @@ import returns.detectors
 import routing.detectors
 
 # Driven by outbox_rejected. A refusal is history once a later write of the same thing was accepted.
+# A refund that was refused is shown with its money: returns.detectors.REFUND_DIFFERS.
 WRITE_BACK_FAILED = """
 SELECT x.store_id, 'intent:' || x.id AS subject, x.order_id,
        jsonb_build_object('topic', x.topic, 'key', x.key, 'reason', left(x.reason, 300),
@@ -19,7 +20,7 @@ SELECT x.store_id, 'intent:' || x.id AS subject, x.order_id,
        o.total AS at_stake
 FROM core_outboxintent x
 LEFT JOIN orders_order o ON o.id = x.order_id
-WHERE x.state = 'rejected'
+WHERE x.state = 'rejected' AND x.topic <> 'refund.create'
   AND NOT EXISTS (SELECT 1 FROM core_outboxintent later
                   WHERE later.order_id = x.order_id AND later.topic = x.topic
                     AND later.key = x.key AND later.id > x.id AND later.state = 'applied')

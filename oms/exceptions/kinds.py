@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from oms.exceptions import sentences, ways
+from oms.exceptions import money_ways, sentences, ways
 from oms.exceptions.sentences import Facts
 from oms.exceptions.ways import Way
 
@@ -129,6 +129,7 @@ KINDS: dict[str, Kind] = {
         due=timedelta(hours=4),
         sentence=sentences.cancelled_after_ship,
         check="The order is cancelled in Shopify, its goods have left, and no return is open.",
+        ways=money_ways.CANCELLED_AFTER_SHIP,
         every=timedelta(seconds=30),
     ),
     "return_differs": Kind(
@@ -137,7 +138,8 @@ KINDS: dict[str, Kind] = {
         severity=3,
         due=timedelta(hours=24),
         sentence=sentences.return_differs,
-        check="Fewer units came back than the return declares.",
+        check="Other units came back than the return declares.",
+        ways=money_ways.RETURN_DIFFERS,
     ),
     "refund_differs": Kind(
         label="Refund differs",
@@ -146,7 +148,7 @@ KINDS: dict[str, Kind] = {
         due=timedelta(hours=24),
         sentence=sentences.refund_differs,
         check="Owed by lines and moved by payments differ by more than is on its way.",
-        ways=ways.REFUND_DIFFERS,
+        ways=money_ways.REFUND_DIFFERS,
         every=timedelta(minutes=1),
     ),
     "refund_waiting": Kind(
@@ -156,6 +158,7 @@ KINDS: dict[str, Kind] = {
         due=timedelta(hours=24),
         sentence=sentences.refund_waiting,
         check="The refund was proposed more than a day ago, and nobody has decided.",
+        ways=money_ways.REFUND_WAITING,
     ),
     # Last, because it looks for orders that none of the kinds above shows.
     "stuck_order": Kind(

@@ -161,12 +161,13 @@ UNION ALL SELECT 'found', count(*), NULL, NULL, NULL, NULL FROM found
 
 def _due(now: datetime) -> list[str]:
     """All kinds, but not those that cost more and were checked a moment ago."""
-    checked = dict(Check.objects.exclude(checked_at=None).values_list("kind", "checked_at"))
-    return [
-        code
-        for code, kind in KINDS.items()
-        if code not in checked or not checked[code] <= now < checked[code] + kind.every
-    ]
+    checked = dict(Check.objects.values_list("kind", "checked_at"))
+
+    def rests(code: str, kind: Kind) -> bool:
+        last = checked.get(code)
+        return last is not None and last <= now < last + kind.every
+
+    return [code for code, kind in KINDS.items() if not rests(code, kind)]
 
 
 def _teams() -> dict[str, int]:

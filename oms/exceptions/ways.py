@@ -15,7 +15,7 @@ from oms.core.errors import Refused
 from oms.core.sql import fetch
 from oms.exceptions.models import ExceptionCase
 from oms.fulfillment.commands import taking_back
-from oms.orders import holds
+from oms.orders import holds, rerouting
 from oms.orders.locks import lock_orders
 from oms.orders.words import count_of, listed, money, short
 
@@ -51,34 +51,30 @@ class Way:
     hindrance: Callable[[ExceptionCase], str] = lambda case: ""
 
 
-def _nothing(case: ExceptionCase) -> str:
-    return money(Decimal(0), case.order.currency if case.order else case.store.currency)
-
-
 def _preview_route_again(case: ExceptionCase) -> Effect:
     return Effect(
         stock="reserved where units are free now, else unchanged",
-        money=_nothing(case),
+        money=no_money(case),
         date="as soon as a location has the units",
     )
 
 
 def _route_again(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
-    timers.start(store_id=case.store_id, kind="route", subject_ids=[_order_id(case)])
+    rerouting.route_again(order_id=order_id_of(case), actor=actor)
     return "Routing looks at the order again now."
 
 
 def _preview_move_on(case: ExceptionCase) -> Effect:
     return Effect(
         stock="reserved where units are free now; planned work is released",
-        money=_nothing(case),
+        money=no_money(case),
         date="as soon as a location has the units",
     )
 
 
 def _move_on(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
-    timers.start(store_id=case.store_id, kind="route", subject_ids=[_order_id(case)])
-    timers.start(store_id=case.store_id, kind="release", subject_ids=[_order_id(case)])
+    timers.start(store_id=case.store_id, kind="route", subject_ids=[order_id_of(case)])
+    timers.start(store_id=case.store_id, kind="release", subject_ids=[order_id_of(case)])
     return "The order is routed and released again now."
 
 
@@ -88,7 +84,7 @@ def _preview_take_back(case: ExceptionCase) -> Effect:
     return Effect(
         stock=f"{short(case.facts['location'], 20)} gives back "
         + listed([*losing, *([f"{more} more"] if more else [])]),
-        money=_nothing(case),
+        money=no_money(case),
         date="new date from the location that takes over, or a wait for stock",
     )
 
@@ -128,16 +124,11 @@ def _no_promise(case: ExceptionCase) -> str:
 
 
 def _preview_send_again(case: ExceptionCase) -> Effect:
-    return Effect(
-        money="as written in the refund, once"
-        if case.facts["topic"] == "refund.create"
-        else _nothing(case),
-        message="Shopify is asked first whether it knows; only then it is told again",
-    )
+    return Effect(money=no_money(case), message="to Shopify, unless it knows it already")
 
 
 def _send_again(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
-    if not outbox.send_again(intent_id=_subject_id(case)):
+    if not outbox.send_again(intent_id=subject_id(case)):
         raise Refused("It is no longer refused: somebody has sent it again.")
     return "Shopify is asked, and told again if it does not know."
 
@@ -147,17 +138,17 @@ def _preview_read_again(case: ExceptionCase) -> Effect:
 
 
 def _read_again(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
-    if not inbox.read_again(_subject_id(case)):
+    if not inbox.read_again(subject_id(case)):
         raise Refused("The message waits in line already.")
     return "The message is read again now."
 
 
 def _preview_set_aside(case: ExceptionCase) -> Effect:
-    return Effect(money=_nothing(case))
+    return Effect(money=no_money(case))
 
 
 def _set_aside(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
-    message = _subject_id(case)
+    message = subject_id(case)
     waiting = fetch(
         "SELECT 1 FROM core_inboxmessage WHERE id = %s AND state = 'quarantined' FOR UPDATE",
         [message],
@@ -171,7 +162,7 @@ def _set_aside(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
 def _preview_release_hold(case: ExceptionCase) -> Effect:
     return Effect(
         stock="reserved where units are free, unless another hold is open",
-        money=_nothing(case),
+        money=no_money(case),
         date="counts from now",
     )
 
@@ -185,11 +176,15 @@ def _no_hold(case: ExceptionCase) -> str:
     return "" if case.facts.get("hold") else "the address has to come from Shopify"
 
 
-def _subject_id(case: ExceptionCase) -> int:
+def no_money(case: ExceptionCase) -> str:
+    return money(Decimal(0), case.order.currency if case.order else case.store.currency)
+
+
+def subject_id(case: ExceptionCase) -> int:
     return int(case.subject.partition(":")[2])
 
 
-def _order_id(case: ExceptionCase) -> int:
+def order_id_of(case: ExceptionCase) -> int:
     if case.order_id is None:
         raise Refused("This exception is about no single order.")
     return case.order_id
@@ -234,7 +229,6 @@ HOLD = (
         hindrance=_no_hold,
     ),
 )
-REFUND_DIFFERS = ()
 STUCK_ORDER = (
     Way("move_on", "Route and release it again now", "route_orders", _preview_move_on, _move_on),
 )
