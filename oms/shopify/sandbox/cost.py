@@ -1,6 +1,6 @@
 """What a document costs and the leaky bucket it is paid from."""
 
-import itertools
+import math
 import threading
 import time
 
@@ -23,19 +23,11 @@ FREE_TYPES = frozenset(
         "UserError",
     ]
 )
-# Fitted to 12,942 recorded answers: a page of n nodes costs 2 + f(n) x points of one node.
-PAGE_STEPS = ((0, 0), (1, 1), (2, 2), (3, 2), (5, 3), (10, 4), (20, 5), (50, 7), (100, 9))
-PAGE_STEPS += ((200, 10), (250, 11))
 
 
 def page_factor(count):
-    """f(n), straight lines between the recorded sizes."""
-    for (low, low_cost), (high, high_cost) in itertools.pairwise(PAGE_STEPS):
-        if count <= low:
-            return low_cost
-        if count < high:
-            return round(low_cost + (high_cost - low_cost) * (count - low) / (high - low))
-    return PAGE_STEPS[-1][1]
+    """What a page of n nodes costs, in nodes: fitted to the recorded answers, sub-linear."""
+    return max(1, math.floor(2 * math.log(count))) if count else 0
 
 
 class Pricing:
@@ -48,11 +40,11 @@ class Pricing:
 
     def requested(self, operation):
         root = self.schema.get_root_type(operation.operation)
-        return self.selection(operation.selection_set, root)
+        return max(1, self.selection(operation.selection_set, root))
 
     def actual(self, operation, data):
         root = self.schema.get_root_type(operation.operation)
-        return self.selection(operation.selection_set, root, data or {}, answered=True)
+        return max(1, self.selection(operation.selection_set, root, data or {}, answered=True))
 
     def selection(self, selection_set, parent, data=None, answered=False):
         points, branches = 0, {}
@@ -83,7 +75,7 @@ class Pricing:
                 return 0
             value = data.get((node.alias or node.name).value)
         if parent.name == "Mutation":
-            return MUTATION_COST
+            return MUTATION_COST + self.payload(node, named, value, answered)
         if is_leaf_type(named):
             return 0
         if named.name == "Count":
@@ -99,22 +91,38 @@ class Pricing:
             return sum(own + self.selection(node.selection_set, named, row, True) for row in value)
         return own + self.selection(node.selection_set, named, value, answered)
 
+    def payload(self, node, named, value, answered):
+        """The objects of a payload are free, what hangs below them is not."""
+        points = 0
+        for child in self.flat_fields(node.selection_set):
+            if child.selection_set is None or child.name.value not in named.fields:
+                continue
+            inner = get_named_type(named.fields[child.name.value].type)
+            below = (value or {}).get((child.alias or child.name).value) if answered else None
+            if answered and below is None:
+                continue
+            for row in below if isinstance(below, list) else [below]:
+                points += self.selection(child.selection_set, inner, row, answered)
+        return points
+
     def connection(self, node, named, value, answered):
-        per_node, extra, rows = 0, 0, []
+        """2 and the nodes: asked for, the dearest each could be; answered, what each was."""
+        dearest, count = 0, self.page_size(node)  # nodes and edges asked together count twice
         for child in self.flat_fields(node.selection_set):
             name = child.name.value
-            if child.selection_set is None or name not in named.fields:
+            if child.selection_set is None or name not in ("nodes", "edges"):
                 continue
-            if name == "nodes":
-                item = get_named_type(named.fields["nodes"].type)
-                per_node = max(per_node, 1 + self.selection(child.selection_set, item))
-                rows = (value or {}).get((child.alias or child.name).value, []) if answered else []
-            elif name == "edges":
-                edge = get_named_type(named.fields["edges"].type)
-                per_node = max(per_node, self.selection(child.selection_set, edge))
-                rows = (value or {}).get((child.alias or child.name).value, []) if answered else []
-        count = len(rows or []) if answered else self.page_size(node)
-        return 2 + page_factor(count) * per_node + extra
+            below = get_named_type(named.fields[name].type)
+            own = 1 if name == "nodes" else 0
+            if not answered:
+                dearest += own + self.selection(child.selection_set, below)
+                continue
+            rows = (value or {}).get((child.alias or child.name).value) or []
+            count = len(rows)
+            prices = [own + self.selection(child.selection_set, below, row, True) for row in rows]
+            dearest += max(prices, default=1)
+            count = max(count, 1)
+        return 2 + page_factor(count) * dearest
 
     def flat_fields(self, selection_set):
         for node in selection_set.selections:
