@@ -23,8 +23,8 @@ from returns.settlement import note_of
 CANCEL_CHECK_SECONDS = 3.0
 # Each of these asks once more when a cancellation was accepted and never took place.
 CANCEL_ASKS_EVERY = 8
-FAILED_BEFORE = "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"
-RUNNING = "IDEMPOTENCY_CONCURRENT_REQUEST"
+FAILED_BEFORE = "previous attempt with this idempotency key failed"
+RUNNING = "idempotency key is already being processed"
 
 
 def create_refunds(client: Client, intents: Sequence[Intent]) -> None:
@@ -76,7 +76,7 @@ def _create_refund(client: Client, intent: Intent, refund: Refund) -> None:
     if refund.shipping:
         body["shipping"] = {"amount": format(refund.shipping, "f")}
     failpoint("shopify.refund.before_send")
-    payload = _keyed(client, body, intent.idempotency_key)
+    payload = _keyed(client, intent, body)
     failpoint("shopify.refund.after_send")
     _refunded(intent, refund, payload["refund"]["id"], request=body)
 
@@ -116,16 +116,19 @@ def _place_of(store_id: int, line_id: int) -> int:
     return rows[0][0]
 
 
-def _keyed(client: Client, body: dict[str, Any], key: str) -> dict[str, Any]:
+def _keyed(client: Client, intent: Intent, body: dict[str, Any]) -> dict[str, Any]:
+    key = intent.idempotency_key
     try:
         return client.mutate(document("refund_create"), {"input": body, "key": key})
     except Rejected as failure:
+        # The user errors of this mutation have no code, so the words must do.
         if RUNNING in failure.reason:
             raise OutcomeUnknown("The first attempt at this refund still runs.") from None
         if FAILED_BEFORE not in failure.reason:
             raise
-    # The first attempt is known to have failed, and its key is burnt.
-    return client.mutate(document("refund_create"), {"input": body, "key": f"{key}/2"})
+    # An attempt under this key is known to have failed, e.g. before a person sent it again.
+    another = f"{key}/{intent.attempts}"
+    return client.mutate(document("refund_create"), {"input": body, "key": another})
 
 
 def transactions_for(

@@ -51,18 +51,19 @@ class Step:
 
 def publish_levels(client: Client, intents: Sequence[Intent]) -> None:
     """inventory.publish: params {"level_id": …}; whatever was not told yet is told."""
-    levels = _levels([i.params["level_id"] for i in intents])
     for intent in intents:
-        level = levels[intent.params["level_id"]]
+        if _is_under_way(intent):
+            outbox.retry(intent, reason="The change before this one runs.", retry_in_seconds=2)
+            continue
+        # Read only now: the change before this one may have ended a moment ago.
+        level = _level(intent.params["level_id"])
         if level.item is None or level.location is None:
             outbox.rejected(intent, reason="Shopify does not know this item or location.")
-        elif _is_under_way(intent):
-            outbox.retry(intent, reason="The change before this one runs.", retry_in_seconds=2)
-        else:
-            try:
-                _publish(client, intent, level)
-            except CallFailed as failure:
-                settle(intent, failure)
+            continue
+        try:
+            _publish(client, intent, level)
+        except CallFailed as failure:
+            settle(intent, failure)
 
 
 def _publish(client: Client, intent: Intent, level: Level) -> None:
@@ -161,8 +162,8 @@ def _write_down(intent: Intent, step: Step) -> None:
         raise OutcomeUnknown("Somebody else has taken over.")
 
 
-def _levels(level_ids: Sequence[int]) -> dict[int, Level]:
-    rows = fetch(
+def _level(level_id: int) -> Level:
+    [row] = fetch(
         """
         SELECT v.id, i.shopify_inventory_item_id, l.remote_id, coalesce(v.published, 0),
                coalesce((SELECT sum(e.delta) FROM inventory_stockentry e
@@ -172,8 +173,8 @@ def _levels(level_ids: Sequence[int]) -> dict[int, Level]:
         FROM inventory_stocklevel v
         JOIN catalog_item i ON i.id = v.item_id
         JOIN inventory_location l ON l.id = v.location_id
-        WHERE v.id = ANY(%s::bigint[])
+        WHERE v.id = %s
         """,
-        [list(OWN_CAUSES), list(level_ids)],
+        [list(OWN_CAUSES), level_id],
     )
-    return {row[0]: Level(*row) for row in rows}
+    return Level(*row)

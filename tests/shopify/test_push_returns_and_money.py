@@ -93,7 +93,8 @@ def test_a_refund_whose_answer_was_lost_for_days_is_found_by_its_note(live: Live
     assert states()["refund.create"] == "unknown"
     live.shop.faults.switch_off("html_after")
     # Shopify forgets keys after a day.
-    live.shop.engine.keys.store.meta.pop("keys", None)
+    for key in live.shop.store.all("IdempotencyKey"):
+        key["created_at"] = "2026-01-01T00:00:00+00:00"
 
     live.push_all()
     assert len(live.remote(order)["refunds"]) == 1
@@ -143,6 +144,38 @@ def test_a_refund_that_shopify_refuses_has_failed_with_its_words(live: Live):
     assert "less than is to be given back" in refund.error
     assert states()["refund.create"] == "rejected"
     assert len(live.remote(order)["refunds"]) == 1
+
+
+def test_a_refused_refund_can_be_sent_again_when_its_cause_is_gone(live: Live):
+    order = shipped_order(live, mug=2)
+    refund = approved_refund(order, inspected_return(order))
+    live.run(
+        """
+        mutation Update($input: RefundInput!) {
+          refundCreate(input: $input) @idempotent(key: "somebody") { userErrors { message } }
+        }
+        """,
+        input={
+            "orderId": f"gid://shopify/Order/{order.remote_id}",
+            "refundLineItems": [
+                {
+                    "lineItemId": f"gid://shopify/LineItem/{order.lines.get().remote_id}",
+                    "quantity": 2,
+                }
+            ],
+        },
+    )
+    live.push_all()
+    refund.refresh_from_db()
+    assert (refund.state, states()["refund.create"]) == ("failed", "rejected")
+    assert "purchased" in refund.error
+
+    for stored in live.shop.store.all("Order"):
+        stored["lines"][0]["refunded"] = 0
+    refunds.send_again(refund_id=refund.pk, actor=FAY)
+    live.push_all()
+    refund.refresh_from_db()
+    assert refund.state == "submitted"
 
 
 def test_the_amount_is_spread_over_the_payments_that_hold_it():
