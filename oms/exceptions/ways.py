@@ -15,7 +15,7 @@ from oms.core.errors import Refused
 from oms.core.sql import fetch
 from oms.exceptions.models import ExceptionCase
 from oms.fulfillment.commands import taking_back
-from oms.orders import holds, rerouting
+from oms.orders import holds, mapping, rerouting
 from oms.orders.locks import lock_orders
 from oms.orders.words import count_of, listed, money, short
 
@@ -76,6 +76,29 @@ def _move_on(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
     timers.start(store_id=case.store_id, kind="route", subject_ids=[order_id_of(case)])
     timers.start(store_id=case.store_id, kind="release", subject_ids=[order_id_of(case)])
     return "The order is routed and released again now."
+
+
+def _preview_map_item(case: ExceptionCase) -> Effect:
+    lines = 1
+    if case.facts["sku"]:
+        ((lines,),) = fetch(
+            "SELECT count(*) FROM orders_orderline WHERE item_id IS NULL AND ships AND open > 0"
+            " AND store_id = %s AND sku = %s",
+            [case.store_id, case.facts["sku"]],
+        )
+    return Effect(
+        stock=f"reserved where the item is free, for {count_of(lines, 'line')} with this SKU",
+        money=no_money(case),
+        date="as soon as a location has the item",
+    )
+
+
+def _map_item(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    lines = mapping.map_item(line_id=subject_id(case), sku=answers["sku"], actor=actor)
+    if not lines:
+        raise Refused("The line has an item already; wait for the next check.")
+    verb = "means" if lines == 1 else "mean"
+    return f"{count_of(lines, 'line')} now {verb} {answers['sku']} and will be routed."
 
 
 def _preview_take_back(case: ExceptionCase) -> Effect:
@@ -194,7 +217,16 @@ _ROUTE_AGAIN = Way(
     "route_again", "Route it again now", "route_orders", _preview_route_again, _route_again
 )
 UNROUTABLE = (_ROUTE_AGAIN,)
-UNKNOWN_ITEM = ()
+UNKNOWN_ITEM = (
+    Way(
+        "map_item",
+        "Say which item it is",
+        "map_items",
+        _preview_map_item,
+        _map_item,
+        asks=(("sku", "The SKU of the item"),),
+    ),
+)
 STOCK_SHORT = (
     Way(
         "take_back",

@@ -134,6 +134,31 @@ def test_a_shortage_takes_units_back_from_the_newest_orders_and_routes_them_agai
     assert sum(OrderLine.objects.values_list("reserved", flat=True)) == 5
 
 
+def test_an_unknown_sku_is_mapped_on_every_open_line_that_carries_it():
+    stock(make_item("mug"), make_location("east"), 5)
+    first, second = (make_order(line("MUG-OLD", n, variant_id=None)) for n in (1, 2))
+    other = make_order(line("SHIRT-OLD", variant_id=None))
+    for order in (first, second, other):
+        routed(order)
+    swept("unknown_item")
+    case = ExceptionCase.objects.get(order=first)
+    assert four_lines(case, "map_item")[0] == (
+        "reserved where the item is free, for 2 lines with this SKU"
+    )
+    with pytest.raises(Refused, match="No item has the SKU mugg"):
+        take(case, "map_item", sku="mugg")
+    assert Note.objects.count() == 0
+
+    assert take(case, "map_item", sku="mug") == "2 lines now mean mug and will be routed."
+
+    assert swept("unknown_item").closed == 2
+    route_due(limit=10)
+    assert shelf()["reserved"] == 3
+    told = Event.objects.filter(order=second, kind="order.item_mapped")
+    assert [sentence(event) for event in told] == ["Line 1: SKU MUG-OLD is now known as mug"]
+    assert open_case("unknown_item").order == other
+
+
 def test_packed_units_are_not_taken_back():
     packed(routed_order(quantity=2, on_hand=2))
     counted(1)
