@@ -17,9 +17,9 @@ def may(user: User | AnonymousUser, ability: str) -> bool:
 
 
 def who_may(ability: str) -> str:
-    """The roles that may, in words: "Finance or Admin"."""
+    """The roles that may, in words: "Ops, Support or Admin"."""
     names = [TITLES[role] for role, held in ROLES.items() if ability in held or held == ("*",)]
-    return " or ".join(names)
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def needs(ability: str) -> Callable[[View], View]:
