@@ -241,15 +241,13 @@ def import_levels(store: Store, client: Client) -> int:
             item_id = items.get(row.item)
             if item_id and (item_id, location.pk) not in touched:
                 counts.append(Count(item_id, location.pk, row.on_hand))
-        if counts:
-            set_on_hand(
-                store_id=store.pk,
-                counts=counts,
-                cause="opening",
-                document="shopify:import",
-                actor=SHOPIFY,
-            )
-        count += len(counts)
+        count += set_on_hand(
+            store_id=store.pk,
+            counts=counts,
+            cause="opening",
+            document="shopify:import",
+            actor=SHOPIFY,
+        )
     return count
 
 

@@ -79,7 +79,8 @@ def _order(order: Row, lines: Iterable[Row]) -> Row:
         "customer": customer
         and {
             "id": number_of(customer["id"]),
-            "name": customer["displayName"],
+            "first_name": customer["firstName"],
+            "last_name": customer["lastName"],
             "email": (customer["defaultEmailAddress"] or {}).get("emailAddress"),
             "phone": customer["phone"],
         },

@@ -33,7 +33,7 @@ def ask(live: Live) -> None:
 
 
 def test_the_catalogue_and_its_opening_stock_are_imported(live: Live):
-    assert live.connected.counts == {"locations": 3, "items": 2, "levels": 5}
+    assert live.connected.counts == {"locations": 3, "items": 2, "levels": 4}
     assert (level(live).on_hand, level(live, place="soho_store").on_hand) == (10, 2)
     assert set(level(live).location.ships_to) == {"US"}
     assert {e.cause for e in level(live).entries.all()} == {"opening"}
