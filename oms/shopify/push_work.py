@@ -16,7 +16,7 @@ from oms.shopify.documents import document, repeated
 from oms.shopify.gids import gid, number_of
 from oms.shopify.outcomes import CallFailed, OutcomeUnknown, Rejected
 from oms.shopify.push import backoff_seconds, settle
-from oms.shopify.remote_work import Move
+from oms.shopify.remote_work import Move, Part
 
 # Shopify routes an order itself first; until then there is nothing to move or to fulfill.
 MOST_WAITS = 8
@@ -187,6 +187,9 @@ def create_fulfillments(client: Client, intents: Sequence[Intent]) -> None:
         parts, short = remote_work.take_from(remote, fact["location"], fact["units"])
         if short:
             _bring_here(client, intent, remote, fact, sum(short.values()))
+        elif any(len(part.lines) > remote_work.MOST_LINES and not part.whole for part in parts):
+            reason = f"Shopify takes {remote_work.MOST_LINES} lines at once; ship it there by hand."
+            outbox.rejected(intent, reason=reason)
         else:
             ready.append((intent, _fulfillment_input(fact, parts)))
     _send_fulfillments(client, ready)
@@ -256,22 +259,24 @@ def _bring_here(
     outbox.retry(intent, reason=reason, retry_in_seconds=0 if moves else backoff_seconds(intent))
 
 
-def _fulfillment_input(fact: dict[str, Any], parts: list) -> dict[str, Any]:
+def _fulfillment_input(fact: dict[str, Any], parts: Sequence[Part]) -> dict[str, Any]:
     numbers, companies, urls = zip(*fact["tracking"], strict=True)
     tracking: dict[str, Any] = {"company": companies[0], "numbers": list(numbers)}
     if all(urls):
         tracking["urls"] = list(urls)
     return {
-        "lineItemsByFulfillmentOrder": [
-            {
-                "fulfillmentOrderId": work,
-                "fulfillmentOrderLineItems": [{"id": id_, "quantity": q} for id_, q in lines],
-            }
-            for work, lines in parts
-        ],
+        "lineItemsByFulfillmentOrder": [_part_input(part) for part in parts],
         "trackingInfo": tracking,
         "notifyCustomer": False,
     }
+
+
+def _part_input(part: Part) -> dict[str, Any]:
+    if len(part.lines) > remote_work.MOST_LINES:
+        # Without lines Shopify takes all of it, which is what we want.
+        return {"fulfillmentOrderId": part.work}
+    lines = [{"id": id_, "quantity": quantity} for id_, quantity in part.lines]
+    return {"fulfillmentOrderId": part.work, "fulfillmentOrderLineItems": lines}
 
 
 def _shipments(shipment_ids: Sequence[int]) -> dict[int, dict[str, Any]]:

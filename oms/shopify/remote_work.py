@@ -12,6 +12,8 @@ from oms.shopify.documents import document
 from oms.shopify.gids import gid, number_of
 
 ORDERS_PER_READ = 10
+# Shopify takes no longer lists in one input.
+MOST_LINES = 250
 LIVE = ("OPEN", "IN_PROGRESS", "ON_HOLD", "SCHEDULED", "INCOMPLETE")
 SHIPPABLE = ("OPEN", "IN_PROGRESS", "INCOMPLETE")
 
@@ -115,15 +117,28 @@ def moves_to(remote: RemoteOrder, wanted: Mapping[int, Mapping[int, int]]) -> li
                     spare[work.location, line_id] -= quantity
                     line.remaining -= quantity
                     units -= quantity
-    return list(moves.values())
+    return [
+        Move(move.source, move.location, move.lines[start : start + MOST_LINES])
+        for move in moves.values()
+        for start in range(0, len(move.lines), MOST_LINES)
+    ]
+
+
+@dataclass(slots=True)
+class Part:
+    """Lines of one fulfillment order that leave; `whole` when nothing of it stays."""
+
+    work: str
+    lines: list[tuple[str, int]]
+    whole: bool
 
 
 def take_from(
     remote: RemoteOrder, location: int, units: Mapping[int, int]
-) -> tuple[list[tuple[str, list[tuple[str, int]]]], dict[int, int]]:
+) -> tuple[list[Part], dict[int, int]]:
     """Fulfillment orders at a location, with the lines that make up `units`, and what is short."""
     short = {line_id: quantity for line_id, quantity in units.items() if quantity}
-    parts = []
+    parts: list[Part] = []
     for work in remote.work:
         if work.location != location or work.status not in SHIPPABLE:
             continue
@@ -133,7 +148,8 @@ def take_from(
                 taken.append((line.id, quantity))
                 short[line.line] -= quantity
         if taken:
-            parts.append((work.id, taken))
+            left = sum(line.remaining for line in work.lines) - sum(q for _, q in taken)
+            parts.append(Part(work.id, taken, whole=not left))
     return parts, {line_id: quantity for line_id, quantity in short.items() if quantity}
 
 
