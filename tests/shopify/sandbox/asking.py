@@ -3,8 +3,10 @@
 import requests
 
 WORK = """
-id status requestStatus assignedLocation { location { id name } } supportedActions { action }
-lineItems(first: 20) { nodes { id totalQuantity remainingQuantity lineItem { id sku } } }
+fragment Work on FulfillmentOrder {
+id status requestStatus supportedActions { action }
+assignedLocation { location { id name } }
+lineItems(first: 20) { nodes { id totalQuantity remainingQuantity lineItem { id sku } } } }
 """
 
 
@@ -69,8 +71,8 @@ class Asking:
               lineItems(first: 20) { nodes {
                 id sku quantity currentQuantity refundableQuantity unfulfilledQuantity } }
               transactions { id kind status amountSet { shopMoney { amount } } }
-              fulfillmentOrders(first: 20) { nodes { %s } } } }"""
-            % WORK,
+              fulfillmentOrders(first: 20) { nodes { ...Work } } } }"""
+            + WORK,
             {"id": gid},
         )["order"]
 
@@ -103,9 +105,9 @@ class Asking:
         return self.data(
             """mutation($id: ID!, $to: ID!, $rows: [FulfillmentOrderLineItemInput!]) {
               fulfillmentOrderMove(id: $id, newLocationId: $to, fulfillmentOrderLineItems: $rows) {
-                movedFulfillmentOrder { %s } originalFulfillmentOrder { %s }
+                movedFulfillmentOrder { ...Work } originalFulfillmentOrder { ...Work }
                 remainingFulfillmentOrder { id } userErrors { field message code } } }"""
-            % (WORK, WORK),
+            + WORK,
             {"id": work, "to": self.places.get(place, place), "rows": units},
         )["fulfillmentOrderMove"]
 

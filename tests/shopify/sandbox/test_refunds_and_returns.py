@@ -49,10 +49,8 @@ def test_a_cancel_restock_takes_units_off_the_work_and_back_to_stock(ask):
     line = ask.order(gid)["lineItems"]["nodes"][0]["id"]
     row = {"lineItemId": line, "quantity": 1, "restockType": "CANCEL"}
     row["locationId"] = ask.places["east"]
-    refunded = ask.refund(
-        {"orderId": gid, "refundLineItems": [row], "transactions": give_back(ask, gid, "12.50")},
-        "k",
-    )
+    money = give_back(ask, gid, "12.50")
+    refunded = ask.refund({"orderId": gid, "refundLineItems": [row], "transactions": money}, "k")
     assert refunded["userErrors"] == []
     order = ask.order(gid)
     (shown,) = order["lineItems"]["nodes"]

@@ -26,7 +26,7 @@ PLACES = (
 )
 HUBS = 2
 HUB_COUNTRIES = ["US", "CA", "GB", "IE", "DE", "FR", "NL", "AU"]
-STORE_SHARE = (0, 0, 40, 35, 30, 30, 25, 40)  # percent of the codes a store carries
+STORE_SHARE = (0, 0, 75, 70, 70, 70, 65, 80)  # percent of the codes a store carries
 SAFETY_STOCK = (0, 0, 1, 1, 1, 1, 1, 1)
 
 
@@ -101,7 +101,7 @@ def stock_of(code, sold, salt):
     """
     dice = number("stock", code, salt) % 1000
     plenty = max(12, sold)
-    if dice < 5:
+    if dice < 3:
         return [plenty // 8, 0] + [None] * (len(PLACES) - HUBS)
     first, second = int(plenty * 1.2), plenty
     if dice < 30:
@@ -111,5 +111,5 @@ def stock_of(code, sold, salt):
     shelves = []
     for rank in range(HUBS, len(PLACES)):
         carried = number("shelf", rank, code, salt) % 100 < STORE_SHARE[rank]
-        shelves.append(max(2, plenty // 12) if carried and dice >= 55 else None)
+        shelves.append(max(3, plenty // 8) if carried and dice >= 55 else None)
     return [first, second, *shelves]
