@@ -40,12 +40,16 @@ class Level:
 
 def lock(level_ids: Iterable[int]) -> dict[int, Level]:
     """Lock levels, sorted by key, until the transaction ends, and read their counters."""
-    return _levels(_LOCK, sorted(set(level_ids)))
+    rows = fetch(_LOCK, [ints(sorted(set(level_ids)))])
+    return {row[0]: Level(*row) for row in rows}
 
 
-def lock_items(item_ids: Iterable[int]) -> dict[int, Level]:
-    """Lock every level of these items, sorted by key: what a planner may choose from."""
-    return _levels(_LOCK_ITEMS, sorted(set(item_ids)))
+def free_units(item_ids: Iterable[int]) -> list[tuple[int, int, int, int]]:
+    """(level id, item id, location id, units free) wherever some are: a look without locks.
+
+    Who promises any of it locks the level and checks again, as `inventory.reservations` does.
+    """
+    return fetch(_FREE, [ints(sorted(set(item_ids)))])
 
 
 def post(
@@ -112,17 +116,14 @@ def open_levels(pairs: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int], 
     return {(item, location): level for item, location, level in rows}
 
 
-def _levels(query: str, ids: list[int]) -> dict[int, Level]:
-    return {row[0]: Level(*row) for row in fetch(query, [ids])}
-
-
 _LOCK = """
 SELECT id, store_id, item_id, location_id, on_hand, reserved, safety, damaged
 FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
 """
-_LOCK_ITEMS = """
-SELECT id, store_id, item_id, location_id, on_hand, reserved, safety, damaged
-FROM inventory_stocklevel WHERE item_id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
+_FREE = """
+SELECT id, item_id, location_id, on_hand - reserved - safety
+FROM inventory_stocklevel
+WHERE item_id = ANY(%s::bigint[]) AND on_hand - reserved - safety > 0
 """
 _UPDATE = """
 UPDATE inventory_stocklevel l SET on_hand = l.on_hand + t.on_hand,

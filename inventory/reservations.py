@@ -10,7 +10,7 @@ from inventory import ledger
 from inventory.ledger import Change, Level
 from oms.core.actor import Actor
 from oms.core.errors import Refused
-from oms.core.sql import copy_in, execute, fetch, next_ids
+from oms.core.sql import copy_in, execute, fetch, ints, next_ids
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,21 +64,22 @@ def release(
     units: Iterable[tuple[int, int]], *, actor: Actor, document: str, cause: str = "release"
 ) -> None:
     """Give back (reservation id, quantity): the units are available again."""
-    _end(units, "released", actor=actor, document=document, cause=cause)
+    rows = [(reservation_id, quantity, document) for reservation_id, quantity in units]
+    _end(rows, "released", actor=actor, cause=cause)
 
 
-def consume(units: Iterable[tuple[int, int]], *, actor: Actor, document: str) -> None:
-    """Ship (reservation id, quantity): the units leave the shelf and the promise is kept."""
-    _end(units, "consumed", actor=actor, document=document, cause="ship")
+def consume(units: Iterable[tuple[int, int, str]], *, actor: Actor) -> None:
+    """Ship (reservation id, quantity, document): the units leave the shelf, the promise is kept."""
+    _end(units, "consumed", actor=actor, cause="ship")
 
 
-def _end(
-    units: Iterable[tuple[int, int]], state: str, *, actor: Actor, document: str, cause: str
-) -> None:
+def _end(units: Iterable[tuple[int, int, str]], state: str, *, actor: Actor, cause: str) -> None:
     wanted: dict[int, int] = {}
-    for reservation_id, quantity in units:
-        wanted[reservation_id] = wanted.get(reservation_id, 0) + quantity
-    wanted = {id_: quantity for id_, quantity in wanted.items() if quantity}
+    documents: dict[int, str] = {}
+    for reservation_id, quantity, document in units:
+        if quantity:
+            wanted[reservation_id] = wanted.get(reservation_id, 0) + quantity
+            documents[reservation_id] = document
     if not wanted:
         return
     ids = sorted(wanted)
@@ -92,9 +93,9 @@ def _end(
 
     changes = []
     for id_, level_id, _ in held:
-        changes.append(Change(level_id, "reserved", -wanted[id_], cause, document))
+        changes.append(Change(level_id, "reserved", -wanted[id_], cause, documents[id_]))
         if state == "consumed":
-            changes.append(Change(level_id, "on_hand", -wanted[id_], cause, document))
+            changes.append(Change(level_id, "on_hand", -wanted[id_], cause, documents[id_]))
     ledger.post(changes, actor=actor)
     # A part that ends leaves a row of its own; the rest stays pending under the same id.
     execute(
@@ -113,5 +114,5 @@ def _end(
             ended_at = CASE WHEN r.quantity > e.quantity THEN NULL ELSE now() END
         FROM ended e WHERE r.id = e.id
         """,
-        [ids, [wanted[i] for i in ids], state, state],
+        [ints(ids), ints(wanted[i] for i in ids), state, state],
     )

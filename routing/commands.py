@@ -1,8 +1,8 @@
 """Route orders in batches: facts under lock, a pure plan, a fixed number of writes.
 
-One transaction claims the due timers, locks orders and then stock levels, decides for all orders
-of the batch against the same dwindling stock, and writes reservations, work, decisions, events,
-intents and timers.
+One transaction claims the due timers and locks the orders, decides for all of them against the same
+dwindling stock, locks the levels that were chosen and checks them again, and writes reservations,
+work, decisions, events, intents and timers.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from typing import Any
 from django.db import transaction
 
 from inventory import ledger, reservations
-from inventory.ledger import Level
 from inventory.reservations import Promise
 from oms.core import outbox, timers
 from oms.core.actor import ROUTING, Actor
+from oms.core.errors import Refused
 from oms.core.failpoints import failpoint
 from oms.core.sql import copy_in, execute, json, next_ids
 from oms.orders import timeline, units
@@ -25,6 +25,7 @@ from routing.facts import Destination, OpenLine, Place, Policy
 from routing.planner import Plan, Question, plan
 
 RETRY_SECONDS = 6 * 3600
+MOST_ATTEMPTS = 5
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class _Batch:
     finished: list[int] = field(default_factory=list)
     postponed: list[tuple[int, float, str]] = field(default_factory=list)
     placed: list[int] = field(default_factory=list)
+    waiting: int = 0
 
 
 @transaction.atomic
@@ -74,9 +76,35 @@ def _route(store_id: int, order_ids: Sequence[int], actor: Actor, result: Routed
     lines = facts.open_lines([d.order_id for d in destinations if not d.held])
     places = facts.places(store_id)
     policy = facts.active_policy(store_id)
-    levels = ledger.lock_items(line.item_id for group in lines.values() for line in group)
-    free = _free(levels)
-    level_ids = {(level.item_id, level.location_id): level.id for level in levels.values()}
+    for attempt in range(MOST_ATTEMPTS):
+        batch = _decide(destinations, lines, places, policy, actor)
+        try:
+            with transaction.atomic():
+                _write(store_id, batch, actor)
+        except Refused:
+            # Another router promised some of these units since we looked: look again.
+            if attempt + 1 == MOST_ATTEMPTS:
+                raise
+        else:
+            result.routed += len(batch.placed)
+            result.waiting += batch.waiting
+            return
+
+
+def _decide(
+    destinations: Sequence[Destination],
+    lines: dict[int, list[OpenLine]],
+    places: dict[int, Place],
+    policy: Policy,
+    actor: Actor,
+) -> _Batch:
+    """Plan every order of the batch against the same dwindling stock. Writes nothing."""
+    free: dict[int, dict[int, int]] = {}
+    level_ids: dict[tuple[int, int], int] = {}
+    wanted_items = (line.item_id for group in lines.values() for line in group)
+    for level_id, item_id, location_id, units_free in ledger.free_units(wanted_items):
+        free.setdefault(location_id, {})[item_id] = units_free
+        level_ids[item_id, location_id] = level_id
 
     batch = _Batch()
     for destination in destinations:
@@ -87,26 +115,16 @@ def _route(store_id: int, order_ids: Sequence[int], actor: Actor, result: Routed
             continue
         question = facts.question(destination, wanted, places, free)
         answer = plan(question, policy.steps)
+        batch.waiting += not answer.parcels
         if not answer.parcels and destination.waits_already:
             batch.postponed.append((destination.order_id, RETRY_SECONDS, destination.waits_for))
-            result.waiting += 1
             continue
         _record(batch, destination, wanted, question, answer, policy, places, level_ids, actor)
         items = {line.line_id: line.item_id for line in wanted}
         for parcel in answer.parcels:
             for line_id, quantity in parcel.units:
                 free[parcel.location_id][items[line_id]] -= quantity
-        result.routed += bool(answer.parcels)
-        result.waiting += not answer.parcels
-    _write(store_id, batch, levels, actor)
-
-
-def _free(levels: dict[int, Level]) -> dict[int, dict[int, int]]:
-    free: dict[int, dict[int, int]] = {}
-    for level in levels.values():
-        if level.available > 0:
-            free.setdefault(level.location_id, {})[level.item_id] = level.available
-    return free
+    return batch
 
 
 def _record(
@@ -177,8 +195,8 @@ def _record(
         batch.finished.append(order_id)
 
 
-def _write(store_id: int, batch: _Batch, levels: dict[int, Level], actor: Actor) -> None:
-    reserved = reservations.reserve(batch.promises, actor=actor, locked=levels)
+def _write(store_id: int, batch: _Batch, actor: Actor) -> None:
+    reserved = reservations.reserve(batch.promises, actor=actor)
     decision_ids = next_ids("routing_decision", len(batch.decisions))
     decision_of = {row[0]: id_ for id_, row in zip(decision_ids, batch.decisions, strict=True)}
     copy_in(

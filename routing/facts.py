@@ -108,7 +108,10 @@ def places(store_id: int) -> dict[int, Place]:
         " WHERE store_id = %s ORDER BY id",
         [store_id],
     )
-    return {row[0]: Place(*row[:3], frozenset(row[3]), *row[4:]) for row in rows}
+    return {
+        id_: Place(id_, name, active, frozenset(ships_to), latitude, longitude)
+        for id_, name, active, ships_to, latitude, longitude in rows
+    }
 
 
 def active_policy(store_id: int) -> Policy:
@@ -157,17 +160,21 @@ def question(
 
 def stored(question: Question) -> dict[str, Any]:
     """The question as kept with the decision."""
+    items = list(dict.fromkeys(want.item_id for want in question.wants))
     return {
         "country": question.country,
         "wants": [[w.line_id, w.item_id, w.quantity] for w in question.wants],
+        # Units free per item, in the order in which the items are first wanted.
         "candidates": [
-            [c.location_id, int(c.active), int(c.serves), c.km, c.free] for c in question.candidates
+            [c.location_id, int(c.active), int(c.serves), c.km, [c.free.get(i, 0) for i in items]]
+            for c in question.candidates
         ],
     }
 
 
 def restored(stored: dict[str, Any]) -> Question:
     """The question as it was asked."""
+    items = list(dict.fromkeys(want[1] for want in stored["wants"]))
     return Question(
         stored["country"],
         [Want(*want) for want in stored["wants"]],
@@ -177,7 +184,7 @@ def restored(stored: dict[str, Any]) -> Question:
                 bool(active),
                 bool(serves),
                 km,
-                {int(item): quantity for item, quantity in free.items()},
+                {item: units for item, units in zip(items, free, strict=True) if units},
             )
             for location_id, active, serves, km, free in stored["candidates"]
         ],

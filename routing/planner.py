@@ -155,7 +155,11 @@ def _explain(
         lacking = [
             [item, caps[n][i], wanted[i]] for i, item in enumerate(items) if caps[n][i] < wanted[i]
         ]
-        facts = {"km": candidate.km, "lines": len(items) - len(lacking), "of": len(items)}
+        facts: dict[str, Any] = {
+            "km": candidate.km,
+            "lines": len(items) - len(lacking),
+            "of": len(items),
+        }
         if n in chosen:
             step = "chosen"
         elif len(lacking) < len(items) or any(held for _, held, _ in lacking):

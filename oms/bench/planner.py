@@ -5,7 +5,7 @@ import statistics
 import time
 
 from oms.bench.report import Figure
-from routing.planner import Candidate, Question, Want, plan
+from routing.planner import Candidate, Question, Step, Want, plan
 from routing.steps import DEFAULT_STEPS
 
 SEED = 7
@@ -15,7 +15,7 @@ INSTANCES = 300
 
 def measure() -> list[Figure]:
     """p50 and p95 of one decision: locations x lines, each location holding a line at 0.3."""
-    steps = [(code, {}) for code in DEFAULT_STEPS]
+    steps: list[Step] = [(code, {}) for code in DEFAULT_STEPS]
     figures = []
     for locations, lines in SIZES:
         rnd = random.Random(SEED * 1000 + locations)

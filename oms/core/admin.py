@@ -22,7 +22,7 @@ class ReadOnly(ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_fullwidth = True
-    ordering = ("-id",)
+    ordering: tuple[str, ...] = ("-id",)
     actions = None
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -35,7 +35,9 @@ def claim(limit: int) -> list[Message]:
 def any_due() -> bool:
     """Whether a message waits, for the scheduler that rings the bell."""
     return bool(
-        fetch("SELECT 1 FROM core_inboxmessage WHERE state = 'new' AND due_at <= statement_timestamp() LIMIT 1")
+        fetch(
+            "SELECT 1 FROM core_inboxmessage WHERE state = 'new' AND due_at <= statement_timestamp() LIMIT 1"
+        )
     )
 
 

@@ -120,7 +120,12 @@ def claim(*, limit: int, lease_seconds: int, topics: Iterable[str] | None = None
         [*[list(topics) if topics is not None else None] * 2, limit, lease_seconds],
     )
     # Django's connection hands jsonb over as text.
-    return [Intent(*row[:5], loads(row[5]), *row[6:]) for row in sorted(rows)]
+    return [
+        Intent(id_, store_id, topic, key, order_id, loads(params), attempts, was_unknown, token)
+        for id_, store_id, topic, key, order_id, params, attempts, was_unknown, token in sorted(
+            rows, key=lambda row: row[0]
+        )
+    ]
 
 
 def any_due() -> bool:

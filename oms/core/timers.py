@@ -69,5 +69,8 @@ def claim(kind: str, limit: int) -> list[tuple[int, int]]:
 def any_due(kind: str) -> bool:
     """Whether there is work of this kind, for the scheduler that rings the bell."""
     return bool(
-        fetch("SELECT 1 FROM core_timer WHERE kind = %s AND due_at <= statement_timestamp() LIMIT 1", [kind])
+        fetch(
+            "SELECT 1 FROM core_timer WHERE kind = %s AND due_at <= statement_timestamp() LIMIT 1",
+            [kind],
+        )
     )

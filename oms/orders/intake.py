@@ -7,6 +7,7 @@ of those units (oms/flow.py).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
@@ -316,7 +317,7 @@ def _apply_newer(
     )
     lock_orders(order_id for order_id, _ in orders)
     # Read the version again: it may have moved on before we had the lock.
-    versions = dict(
+    versions: dict[int, datetime] = dict(
         fetch(
             "SELECT id, remote_updated_at FROM orders_order WHERE id = ANY(%s::bigint[])",
             [[order_id for order_id, _ in orders]],

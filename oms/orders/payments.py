@@ -20,7 +20,7 @@ def record(*, store_id: int, transactions: Sequence[TransactionSnapshot], actor:
 
     A transaction that changes state (pending to success) is stored over and then moves its money.
     """
-    known = dict(
+    known: dict[int, int] = dict(
         fetch(
             "SELECT remote_id, id FROM orders_order"
             " WHERE store_id = %s AND remote_id = ANY(%s::bigint[])",

@@ -30,7 +30,8 @@ def parse_order(body: bytes) -> OrderSnapshot:
     rows = reading.mappings(order, "line_items")
     if len(rows) > MOST_LINES:
         raise BadPayload(f"The order has {len(rows)} lines; {MOST_LINES} is the most.")
-    lines = [_line(row, position) for position, row in enumerate(rows, start=1)]
+    taxes_included = reading.boolean(order, "taxes_included")
+    lines = [_line(row, position, taxes_included) for position, row in enumerate(rows, start=1)]
     if len({line.remote_id for line in lines}) < len(lines):
         raise BadPayload("Two lines of the order carry the same id.")
     deliveries = reading.mappings(order, "shipping_lines")
@@ -54,7 +55,7 @@ def parse_order(body: bytes) -> OrderSnapshot:
         phone=reading.text(order, "phone", 64),
         note=reading.text(order, "note", 5000),
         test=reading.boolean(order, "test"),
-        taxes_included=reading.boolean(order, "taxes_included"),
+        taxes_included=taxes_included,
         financial_status=reading.text(order, "financial_status", 32),
         shipping_method=reading.text(deliveries[0], "title") if deliveries else "",
         tags=_tags(order),
@@ -103,7 +104,7 @@ def order_id_of(body: bytes) -> int:
     return reading.identifier(row, "order_id" if "order_id" in row else "id")
 
 
-def _line(row: dict[str, Any], position: int) -> LineSnapshot:
+def _line(row: dict[str, Any], position: int, taxes_included: bool) -> LineSnapshot:
     try:
         units = reading.quantity(row, "quantity")
         current = units
@@ -126,9 +127,8 @@ def _line(row: dict[str, Any], position: int) -> LineSnapshot:
             ships=reading.boolean(row, "requires_shipping", True) and not gift_card,
             unit_price=reading.money(row, "price"),
             discount=_line_discount(row),
-            tax=sum(
-                (reading.money(t, "price") for t in reading.mappings(row, "tax_lines")), NOTHING
-            ),
+            # Where prices include the tax, it is owed with the price and not a second time.
+            tax=NOTHING if taxes_included else _sum(reading.mappings(row, "tax_lines"), "price"),
         )
     except BadPayload as bad:
         raise BadPayload(f"Line {position}: {bad.reason}") from bad

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
 
-from inventory import ledger, reservations
+from inventory import reservations
 from oms.core import outbox
 from oms.core.actor import Actor
 from oms.core.clock import now
@@ -141,13 +141,14 @@ def hand_over(
             ]
 
     work_ids = [w.id for w, _ in leaving]
-    _lock_stock(work_ids)
-    for shipment_id, work_id in zip(shipment_ids, work_ids, strict=True):
-        reservations.consume(
-            [(line.reservation_id, line.quantity) for line in lines[work_id]],
-            actor=actor,
-            document=f"shipment:{shipment_id}",
-        )
+    reservations.consume(
+        [
+            (line.reservation_id, line.quantity, f"shipment:{shipment_id}")
+            for shipment_id, work_id in zip(shipment_ids, work_ids, strict=True)
+            for line in lines[work_id]
+        ],
+        actor=actor,
+    )
     units.move(
         units.Move(line.line_id, "released", "shipped", line.quantity)
         for work_id in work_ids
@@ -277,22 +278,6 @@ def _repeats(
         else:
             left_with = ", ".join(f"{carrier} {number}" for carrier, number in labels)
             result.refused[work_id] = f"{work[work_id].code} left already with {left_with}."
-
-
-def _lock_stock(work_ids: Sequence[int]) -> None:
-    """Lock all reservations, then all levels, in one order, before each shipment consumes its own.
-
-    Two batches that share levels would otherwise take them in different orders and deadlock.
-    """
-    rows = fetch(
-        """
-        SELECT r.level_id FROM inventory_reservation r
-        JOIN fulfillment_fulfillmentorderline w ON w.reservation_id = r.id
-        WHERE w.fulfillment_order_id = ANY(%s::bigint[]) ORDER BY r.id FOR UPDATE OF r
-        """,
-        [list(work_ids)],
-    )
-    ledger.lock(row[0] for row in rows)
 
 
 _SHIPMENT = ("id", "store_id", "fulfillment_order_id", "shipped_at", "shipped_by")
