@@ -156,6 +156,12 @@ class Parcel(models.Model):
                 name="parcel_on_the_road",
                 condition=Q(state__in=["labelled", "in_transit", "out_for_delivery"]),
             ),
+            # Today: what arrived since midnight.
+            models.Index(
+                fields=["store", "delivered_at"],
+                name="parcel_arrived",
+                condition=Q(delivered_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
