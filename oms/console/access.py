@@ -16,6 +16,12 @@ def may(user: User | AnonymousUser, ability: str) -> bool:
     return not ability or user.has_perm(ability)
 
 
+def person(request: HttpRequest) -> User:
+    """Who is signed in; pages of the site are never reached by anybody else."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def who_may(ability: str) -> str:
     """The roles that may, in words: "Ops, Support or Admin"."""
     names = [TITLES[role] for role, held in ROLES.items() if ability in held or held == ("*",)]

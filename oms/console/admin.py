@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
@@ -59,9 +58,9 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ReadOnly):
-    """The roles, to look at."""
+class GroupAdmin(ReadOnly):
+    """The roles and what each may do, to look at."""
 
     list_display = ("name",)
+    fields = ("name", "permissions")
     ordering = ("name",)
-    filter_horizontal = ()

@@ -39,7 +39,7 @@ def panel_of(shown: Panel, user: User, now: datetime) -> dict[str, Any]:
     """Everything the panel says, for this person. One query: whom to hand it over to."""
     case = shown.case
     ways = [_way_out(number, offer, user) for number, offer in enumerate(shown.ways, 1)]
-    people = User.objects.filter(is_active=True, is_staff=True).exclude(pk=case.owner_id)
+    people = User.objects.filter(is_active=True, is_staff=True).exclude(pk=case.owner_id or 0)
     return {
         "case": case,
         "shown": shown,

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inventory.models import Location
 from oms.console import queue_rows
-from oms.console.access import may, needs, who_may
+from oms.console.access import may, needs, person, who_may
 from oms.console.case_panel import panel_of
 from oms.console.queue_rows import Asked
 from oms.console.shell import current_store, page, shell, zone_of
@@ -85,7 +84,7 @@ def _list(request: HttpRequest, store: Store) -> dict[str, Any]:
     stamp = queue_rows.stamp(now)
     return {
         "asked": asked,
-        "list": queue_rows.listing(store.pk, asked, user_id=request.user.pk, now=now),
+        "list": queue_rows.listing(store.pk, asked, user_id=person(request).pk, now=now),
         "stamp": stamp,
         "currency": store.currency,
         "empty_words": EMPTY[asked.tab],
@@ -106,9 +105,8 @@ def _panel(request: HttpRequest, case_id: int | None) -> dict[str, Any]:
     asked = {"case_asked": "case" in request.GET}
     if shown is None or store is None or shown.case.store_id != store.pk:
         return {"case": None, **asked}
-    assert isinstance(request.user, User)
     back = _back(request, shown.case.pk)
-    return {**panel_of(shown, request.user, clock.now()), **asked, "back": back}
+    return {**panel_of(shown, person(request), clock.now()), **asked, "back": back}
 
 
 def _part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

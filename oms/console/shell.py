@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from oms.console.access import may
+from oms.console.access import may, person
 from oms.console.roles import TITLES
 from oms.core import clock
 from oms.core.models import Store
@@ -97,7 +97,7 @@ def current_store(request: HttpRequest) -> Store | None:
     """The store this person looks at; read once a request, None on an empty installation."""
     if not hasattr(request, "_store"):
         request._store = Store.objects.select_related("shopify").order_by("pk").first()  # type: ignore[attr-defined]
-    return request._store  # type: ignore[attr-defined, no-any-return]
+    return request._store  # type: ignore[attr-defined]
 
 
 def zone_of(store: Store | None) -> ZoneInfo:
@@ -107,9 +107,9 @@ def zone_of(store: Store | None) -> ZoneInfo:
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Everything base.html needs: one query for the store, one for the counts, one for the role."""
     if cached := getattr(request, "_shell", None):
-        return cached  # type: ignore[no-any-return]
+        return cached
     store = current_store(request)
-    user = request.user
+    user = person(request)
     name = user.get_full_name() or user.get_username()
     around = {
         "store": store,
