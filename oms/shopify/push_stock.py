@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from json import loads
 
+from inventory.models import StockLevel
 from oms.core import outbox
 from oms.core.failpoints import failpoint
 from oms.core.outbox import Intent
@@ -110,7 +111,7 @@ def _send(client: Client, intent: Intent, level: Level, step: Step) -> bool:
             return False
         raise
     failpoint("shopify.stock.after_send")
-    execute("UPDATE inventory_stocklevel SET published = %s WHERE id = %s", [step.after, level.id])
+    StockLevel.objects.filter(pk=level.id).update(published=step.after)
     return True
 
 

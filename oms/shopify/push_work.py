@@ -1,5 +1,6 @@
 """Told to Shopify about shipping: who ships what, what left with which tracking, where it is."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from oms.core import outbox
 from oms.core.failpoints import failpoint
 from oms.core.outbox import Intent
 from oms.core.sql import execute, fetch
-from oms.shopify import remote_work
+from oms.shopify import remote_work, work_facts
 from oms.shopify.client import Client, payload_of
 from oms.shopify.documents import document, repeated
 from oms.shopify.gids import gid, number_of
@@ -36,7 +37,7 @@ def assign(client: Client, intents: Sequence[Intent]) -> None:
     It states where units shall be, so it can be said any number of times: what is already there
     is left alone, and an answer that was lost is simply read.
     """
-    wanted = _wanted_by_order([i.params["work"] for i in intents])
+    wanted = work_facts.wanted_by_order([i.params["work"] for i in intents])
     due = []
     for intent in intents:
         if intent.params["work"] in wanted:
@@ -128,40 +129,12 @@ def _wait_for_units(intent: Intent, short: int) -> None:
         outbox.rejected(intent, reason=reason)
 
 
-def _wanted_by_order(work_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """For each work that still has something to ship: its order, and what all of it wants."""
-    rows = fetch(
-        """
-        SELECT asked.id, asked_l.remote_id, o.remote_id, l.remote_id, line.remote_id,
-               wl.quantity - wl.shipped
-        FROM fulfillment_fulfillmentorder asked
-        JOIN inventory_location asked_l ON asked_l.id = asked.location_id
-        JOIN orders_order o ON o.id = asked.order_id
-        JOIN fulfillment_fulfillmentorder w ON w.order_id = o.id
-             AND w.state IN ('planned', 'released', 'picking', 'packed')
-        JOIN inventory_location l ON l.id = w.location_id
-        JOIN fulfillment_fulfillmentorderline wl ON wl.fulfillment_order_id = w.id
-        JOIN orders_orderline line ON line.id = wl.line_id
-        WHERE asked.id = ANY(%s::bigint[]) AND wl.quantity > wl.shipped
-          AND asked.state IN ('planned', 'released', 'picking', 'packed')
-          AND l.remote_id IS NOT NULL AND asked_l.remote_id IS NOT NULL
-        """,
-        [list(work_ids)],
-    )
-    found: dict[int, dict[str, Any]] = {}
-    for work_id, location, order, place, line, units in rows:
-        fact = found.setdefault(work_id, {"order": order, "location": location, "wanted": {}})
-        lines = fact["wanted"].setdefault(place, {})
-        lines[line] = lines.get(line, 0) + units
-    return {work_id: fact for work_id, fact in found.items() if fact["location"] in fact["wanted"]}
-
-
 def create_fulfillments(client: Client, intents: Sequence[Intent]) -> None:
     """fulfillment.create: what left, from where, with which tracking numbers.
 
     Shopify takes no key here, so a lost answer is looked for by our tracking number first.
     """
-    shipments = _shipments([i.params["shipment_id"] for i in intents])
+    shipments = work_facts.shipments([i.params["shipment_id"] for i in intents])
     due = []
     for intent in intents:
         shipment = shipments.get(intent.params["shipment_id"])
@@ -169,8 +142,10 @@ def create_fulfillments(client: Client, intents: Sequence[Intent]) -> None:
             outbox.superseded(intent, reason="The shipment has nothing in it.")
         elif shipment["remote_id"]:
             outbox.applied(intent, remote_id=gid("Fulfillment", shipment["remote_id"]))
-        elif intent.was_unknown and (found := _find_fulfillment(client, shipment)):
-            _fulfilled(intent, found, answer="found by its tracking number")
+        elif len(shipment["units"]) > remote_work.MOST_LINES:
+            _create_in_parts(client, intent, shipment)
+        elif intent.was_unknown and (found := _find_fulfillments(client, shipment)):
+            _fulfilled(intent, found[0], answer="found by its tracking number")
         else:
             due.append(intent)
     if not due:
@@ -187,9 +162,6 @@ def create_fulfillments(client: Client, intents: Sequence[Intent]) -> None:
         parts, short = remote_work.take_from(remote, fact["location"], fact["units"])
         if short:
             _bring_here(client, intent, remote, fact, sum(short.values()))
-        elif any(len(part.lines) > remote_work.MOST_LINES and not part.whole for part in parts):
-            reason = f"Shopify takes {remote_work.MOST_LINES} lines at once; ship it there by hand."
-            outbox.rejected(intent, reason=reason)
         else:
             ready.append((intent, _fulfillment_input(fact, parts)))
     _send_fulfillments(client, ready)
@@ -221,14 +193,53 @@ def _fulfilled(intent: Intent, remote_gid: str, **kept: Any) -> None:
             )
 
 
-def _find_fulfillment(client: Client, shipment: dict[str, Any]) -> str | None:
+def _create_in_parts(client: Client, intent: Intent, fact: dict[str, Any]) -> None:
+    """A shipment of more lines than Shopify takes at once becomes several of its fulfillments.
+
+    What they carry is read before each part, so it does not matter which answers were lost.
+    """
+    try:
+        while True:
+            told = _find_fulfillments(client, fact)
+            left = Counter(fact["units"])
+            for remote_gid in told:
+                left.subtract(_units_of(client, remote_gid))
+            wanted = {line: units for line, units in left.items() if units > 0}
+            if not wanted:
+                _fulfilled(intent, told[0], answer=told)
+                return
+            remote = remote_work.read_orders(client, [fact["order"]]).get(fact["order"])
+            if remote is None:
+                raise Rejected("Shopify does not know the order.")
+            part = dict(sorted(wanted.items())[: remote_work.MOST_LINES])
+            parts, short = remote_work.take_from(remote, fact["location"], part)
+            if short:
+                _bring_here(client, intent, remote, fact | {"units": part}, sum(short.values()))
+                return
+            body = _fulfillment_input(fact, parts)
+            client.mutate(document("fulfillment_create"), {"fulfillment": body})
+    except CallFailed as failure:
+        settle(intent, failure)
+
+
+def _units_of(client: Client, remote_gid: str) -> dict[int, int]:
+    answer = client.execute(document("fulfillment_lines"), {"id": remote_gid})
+    units: Counter[int] = Counter()
+    for row in answer.data["fulfillment"]["fulfillmentLineItems"]["nodes"]:
+        units[number_of(row["lineItem"]["id"])] += row["quantity"]
+    return units
+
+
+def _find_fulfillments(client: Client, shipment: dict[str, Any]) -> list[str]:
+    """Live fulfillments of the order that carry one of our tracking numbers, oldest first."""
     answer = client.execute(document("order_fulfillments"), {"id": gid("Order", shipment["order"])})
     ours = {number for number, _, _ in shipment["tracking"]}
+    found = []
     for row in (answer.data["order"] or {}).get("fulfillments", []):
         numbers = {info["number"] for info in row["trackingInfo"]}
         if row["status"] != "CANCELLED" and ours & numbers:
-            return row["id"]
-    return None
+            found.append(row["id"])
+    return sorted(found, key=number_of)
 
 
 def _bring_here(
@@ -265,53 +276,16 @@ def _fulfillment_input(fact: dict[str, Any], parts: Sequence[Part]) -> dict[str,
     if all(urls):
         tracking["urls"] = list(urls)
     return {
-        "lineItemsByFulfillmentOrder": [_part_input(part) for part in parts],
+        "lineItemsByFulfillmentOrder": [
+            {
+                "fulfillmentOrderId": work,
+                "fulfillmentOrderLineItems": [{"id": id_, "quantity": q} for id_, q in lines],
+            }
+            for work, lines in parts
+        ],
         "trackingInfo": tracking,
         "notifyCustomer": False,
     }
-
-
-def _part_input(part: Part) -> dict[str, Any]:
-    if len(part.lines) > remote_work.MOST_LINES:
-        # Without lines Shopify takes all of it, which is what we want.
-        return {"fulfillmentOrderId": part.work}
-    lines = [{"id": id_, "quantity": quantity} for id_, quantity in part.lines]
-    return {"fulfillmentOrderId": part.work, "fulfillmentOrderLineItems": lines}
-
-
-def _shipments(shipment_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    rows = fetch(
-        """
-        SELECT s.id, s.remote_id, o.remote_id, l.remote_id, line.remote_id, pl.quantity,
-               p.tracking_number, p.carrier, p.tracking_url
-        FROM fulfillment_shipment s
-        JOIN fulfillment_fulfillmentorder w ON w.id = s.fulfillment_order_id
-        JOIN orders_order o ON o.id = w.order_id
-        JOIN inventory_location l ON l.id = w.location_id
-        JOIN fulfillment_parcel p ON p.shipment_id = s.id
-        JOIN fulfillment_parcelline pl ON pl.parcel_id = p.id
-        JOIN fulfillment_fulfillmentorderline wl ON wl.id = pl.work_line_id
-        JOIN orders_orderline line ON line.id = wl.line_id
-        WHERE s.id = ANY(%s::bigint[]) ORDER BY s.id, p.id
-        """,
-        [list(shipment_ids)],
-    )
-    found: dict[int, dict[str, Any]] = {}
-    for id_, remote_id, order, location, line, quantity, number, carrier, url in rows:
-        fact = found.setdefault(
-            id_,
-            {
-                "remote_id": remote_id,
-                "order": order,
-                "location": location,
-                "units": {},
-                "tracking": [],
-            },
-        )
-        fact["units"][line] = fact["units"].get(line, 0) + quantity
-        if (number, carrier, url) not in fact["tracking"]:
-            fact["tracking"].append((number, carrier, url))
-    return found
 
 
 def create_events(client: Client, intents: Sequence[Intent]) -> None:

@@ -124,13 +124,7 @@ def moves_to(remote: RemoteOrder, wanted: Mapping[int, Mapping[int, int]]) -> li
     ]
 
 
-@dataclass(slots=True)
-class Part:
-    """Lines of one fulfillment order that leave; `whole` when nothing of it stays."""
-
-    work: str
-    lines: list[tuple[str, int]]
-    whole: bool
+Part = tuple[str, list[tuple[str, int]]]
 
 
 def take_from(
@@ -148,8 +142,7 @@ def take_from(
                 taken.append((line.id, quantity))
                 short[line.line] -= quantity
         if taken:
-            left = sum(line.remaining for line in work.lines) - sum(q for _, q in taken)
-            parts.append(Part(work.id, taken, whole=not left))
+            parts.append((work.id, taken))
     return parts, {line_id: quantity for line_id, quantity in short.items() if quantity}
 
 

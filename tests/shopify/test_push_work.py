@@ -6,7 +6,7 @@ from oms.core.actor import Actor
 from oms.core.clock import now
 from oms.core.models import OutboxIntent
 from oms.fulfillment.commands import cancel, record_scan
-from oms.shopify import push_work
+from oms.shopify import push_work, remote_work
 from tests.cast import OLGA
 from tests.shopify.live import Live, states
 
@@ -253,3 +253,24 @@ def test_a_switched_off_connection_sends_nothing(live: Live):
     live.push()
     assert live.shop.requests == before
     assert states()["fulfillment_order.assign"] == "waiting"
+
+
+@pytest.mark.parametrize("fault", [None, *LOST_ANSWERS])
+def test_a_shipment_of_more_lines_than_shopify_takes_at_once_is_told_in_parts(
+    live: Live, monkeypatch, fault
+):
+    monkeypatch.setattr(remote_work, "MOST_LINES", 1)
+    order = live.bring_in(live.place(mug=2, shirt=1))
+    (work,) = live.route(order)
+    live.push_all()
+    shipment = live.ship(work)
+    if fault:
+        live.shop.faults.switch_on(fault, count=1, only="fulfillmentCreate")
+
+    live.push_all()
+    remote = live.remote(order)
+    assert len(remote["fulfillments"]) == 2
+    assert remote["displayFulfillmentStatus"] == "FULFILLED"
+    shipment.refresh_from_db()
+    assert remote["fulfillments"][0]["id"].endswith(f"/{shipment.remote_id}")
+    assert states()["fulfillment.create"] == "applied"

@@ -53,15 +53,11 @@ def test_long_lists_go_in_parts():
     assert [len(move.lines) for move in moves] == [250, 250, 100]
 
 
-def test_taking_tells_what_is_short_and_what_is_whole():
+def test_taking_tells_what_is_short():
     remote = order(work(1, EAST, l7=2), work(2, EAST, l7=1, l8=1), work(3, WEST, l8=9))
     parts, short = take_from(remote, EAST, {7: 3, 8: 4})
-    assert [(part.work, part.lines, part.whole) for part in parts] == [
-        ("fo1", [("1/l7", 2)], True),
-        ("fo2", [("2/l7", 1), ("2/l8", 1)], True),
-    ]
+    assert parts == [("fo1", [("1/l7", 2)]), ("fo2", [("2/l7", 1), ("2/l8", 1)])]
     assert short == {8: 3}
-    assert take_from(remote, EAST, {7: 1})[0][0].whole is False
 
 
 def test_any_order_ends_where_it_is_wanted():
