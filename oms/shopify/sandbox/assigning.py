@@ -9,7 +9,7 @@ def assign_order(context, order, claim):
     locations = ranked_locations(store)
     if not locations:
         return
-    parcels = {}
+    parcels: dict = {}
     whole = next((place for place in locations if has_all(store, order["lines"], place)), None)
     for line in order["lines"]:
         place = whole or best_for(store, line, locations)
@@ -34,7 +34,7 @@ def ranked_locations(store):
 
 
 def has_all(store, lines, place):
-    wanted = {}
+    wanted: dict = {}
     for line in lines:
         item = tracked_item(store, line)
         if item is not None:

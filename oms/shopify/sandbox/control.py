@@ -4,10 +4,10 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 from oms.shopify.sandbox import totals
+from oms.shopify.sandbox.cost import Bucket
 from oms.shopify.sandbox.errors import UserErrors
-from oms.shopify.sandbox.execute import Context
 from oms.shopify.sandbox.faults import FAULTS
-from oms.shopify.sandbox.ids import gid_of
+from oms.shopify.sandbox.ids import gid_of, number_of
 from oms.shopify.sandbox.money import bag, decimal_text, total
 from oms.shopify.sandbox.order_create import check_order, make_order
 from oms.shopify.sandbox.seed.cancellations import take_backs
@@ -34,6 +34,7 @@ class Control:
             ("GET", "/sandbox/log"): self.log,
             ("POST", "/sandbox/reset"): self.reset,
             ("POST", "/sandbox/secret"): self.rotate_secret,
+            ("POST", "/sandbox/plan"): self.change_plan,
         }
 
     def answer(self, method, path, body):
@@ -57,7 +58,7 @@ class Control:
 
     @property
     def context(self):
-        return Context(self.store, self.sandbox.engine.keys, self.sandbox.events)
+        return self.sandbox.engine.context()
 
     def status(self, query, given):
         meta, deliverer = self.store.meta, self.sandbox.deliverer
@@ -167,6 +168,16 @@ class Control:
             change(self.context, level, available=-units)
         return {"available": quantity(level, "available")}
 
+    def sell_first(self, variables):
+        """A till sells one unit of the first level that a request is about to set."""
+        rows: list = next((v["quantities"] for v in variables.values() if "quantities" in v), [])
+        for row in rows[:1]:
+            item = number_of(row["inventoryItemId"])
+            level = level_of(self.store, item, number_of(row["locationId"]))
+            if level is not None:
+                with self.store.transaction():
+                    change(self.context, level, available=-1)
+
     def log(self, query, given):
         rows = list(self.sandbox.log)[-int(query.get("last", 100)) :]
         return {"requests": rows}
@@ -174,6 +185,13 @@ class Control:
     def reset(self, query, given):
         self.sandbox.reset(given.get("seed"))
         return self.status({}, {})
+
+    def change_plan(self, query, given):
+        """Another plan, another bucket; an empty one at once with `"drained": true`."""
+        self.sandbox.engine.bucket = Bucket(given["plan"])
+        if given.get("drained"):
+            self.sandbox.engine.bucket.drain()
+        return self.sandbox.engine.bucket.status()
 
     def rotate_secret(self, query, given):
         """A new client secret; webhooks are signed with it from now on."""

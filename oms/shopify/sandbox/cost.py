@@ -47,7 +47,8 @@ class Pricing:
         return max(1, self.selection(operation.selection_set, root, data or {}, answered=True))
 
     def selection(self, selection_set, parent, data=None, answered=False):
-        points, branches = 0, {}
+        points = 0
+        branches: dict = {}
         for node in selection_set.selections:
             if node.kind == "field":
                 points += self.field(node, parent, data, answered)

@@ -53,6 +53,8 @@ class Deliverer:
         with self.wake:
             for number, subscription_id, topic, headers, body, *attempts in rows:
                 wait = delay
+                if self.faults.take("late_webhooks"):
+                    wait += self.faults.setting("late_webhooks", "seconds", 2)
                 if self.faults.active("shuffle_webhooks"):
                     wait += self.random.random() * self.faults.setting(
                         "shuffle_webhooks", "seconds", 2
@@ -77,7 +79,7 @@ class Deliverer:
             self.heap.clear()
 
     def work(self):
-        connections = {}
+        connections: dict = {}
         while (job := self.next_job()) is not None:
             try:
                 self.deliver(job, connections)

@@ -3,6 +3,7 @@
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphql import (
     SKIP,
@@ -66,14 +67,15 @@ def prepare(schema, text):
         ast = parse(text)
     except GraphQLSyntaxError as error:
         message = f"syntax error, {error.message.removeprefix('Syntax Error: ')}"
-        located = {"message": message, "extensions": {"code": "PARSE_ERROR"}}
+        located: dict = {"message": message, "extensions": {"code": "PARSE_ERROR"}}
         if error.locations:
             located["locations"] = [location.formatted for location in error.locations]
         return Document(errors=[located])
     errors = validate(schema, ast, RULES)
     document = Document(ast=ast)
     for definition in ast.definitions:
-        name = definition.name.value if definition.name else ""
+        label: Any = getattr(definition, "name", None)
+        name = label.value if label else ""
         if definition.kind == "operation_definition":
             document.operations[name] = definition
         elif definition.kind == "fragment_definition":
@@ -149,7 +151,8 @@ class Places(Visitor):
 
 def in_shopifys_words(errors, places, schema):
     """Validation errors of graphql-core turned into those of Shopify's (Ruby) server."""
-    shown, missing = [], {}
+    shown: list = []
+    missing: dict = {}
     for error in errors:
         node = error.nodes[0] if error.nodes else None
         path = places.paths.get(id(node), []) if node is not None else []

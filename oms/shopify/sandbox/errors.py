@@ -1,5 +1,7 @@
 """Errors as Shopify spells them: top-level errors with a code, and user errors of mutations."""
 
+from typing import NoReturn
+
 from graphql import GraphQLError
 
 IDEMPOTENT_REQUIRED = (
@@ -35,7 +37,7 @@ def user_error(field, message, code=None):
     return {"field": field, "message": message, "code": code}
 
 
-def refuse(field, message, code=None, **payload):
+def refuse(field, message, code=None, **payload) -> NoReturn:
     """Raises one user error."""
     raise UserErrors(user_error(field, message, code), **payload)
 

@@ -56,7 +56,7 @@ class Events:
         collected, self.collected = self.collected, {}
         if not collected:
             return
-        subscriptions = {}
+        subscriptions: dict = {}
         for subscription in self.store.objects["WebhookSubscription"].values():
             subscriptions.setdefault(subscription["topic"], []).append(subscription)
         event_id = str(uuid.uuid4())

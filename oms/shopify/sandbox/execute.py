@@ -9,6 +9,7 @@ from graphql import execute_sync
 from oms.shopify.sandbox.cost import MOST_PER_QUERY, Bucket, Pricing
 from oms.shopify.sandbox.documents import DocumentCache
 from oms.shopify.sandbox.errors import UnknownToSandbox
+from oms.shopify.sandbox.faults import Faults
 from oms.shopify.sandbox.idempotency import Keys
 from oms.shopify.sandbox.schema import admin_schema
 from oms.shopify.sandbox.variables import oversized_array, variable_errors
@@ -23,19 +24,24 @@ class Context:
     store: object
     keys: Keys
     events: object
+    faults: Faults
     search_notes: list = field(default_factory=list)
 
 
 class Engine:
     """Answers GraphQL requests against one store."""
 
-    def __init__(self, store, events, plan="enterprise"):
+    def __init__(self, store, events, plan="enterprise", faults=None):
         self.schema = admin_schema()
         self.store = store
         self.events = events
         self.keys = Keys(store)
         self.documents = DocumentCache(self.schema)
+        self.faults = faults or Faults()
         self.bucket = Bucket(plan)
+
+    def context(self):
+        return Context(self.store, self.keys, self.events, self.faults)
 
     def answer(self, request):
         """The JSON answer to a parsed request body. Always HTTP 200, as at Shopify."""
@@ -65,7 +71,7 @@ class Engine:
         return self.run(document, operation, variables, pricing, requested)
 
     def run(self, document, operation, variables, pricing, requested):
-        context = Context(self.store, self.keys, self.events)
+        context = self.context()
         arguments = {
             "document": document.ast,
             "context_value": context,
@@ -80,7 +86,7 @@ class Engine:
         else:
             with self.store.lock:
                 result = execute_sync(self.schema, **arguments)
-        answer = {}
+        answer: dict = {}
         if result.errors:
             answer["errors"] = [shown_error(error) for error in result.errors]
         answer["data"] = result.data

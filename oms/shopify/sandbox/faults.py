@@ -17,7 +17,13 @@ FAULTS = {
     "duplicate_webhooks": "each webhook twice with one Webhook-Id",
     "drop_webhooks": "webhooks vanish for ever",
     "shuffle_webhooks": "webhooks delayed at random up to `seconds` (default 2)",
+    "late_webhooks": "webhooks held back for `seconds` (default 2)",
     "bad_signature": "webhooks signed with a wrong secret",
+    "frozen": "HTTP 402 as for a frozen shop",
+    "forbidden": "HTTP 403 as for a missing scope",
+    "locked": "HTTP 423 as for a locked shop",
+    "search_lag": "lists with a search text miss what changed in the last `seconds` (default 2)",
+    "pos_race": "a till sells one unit just before each inventorySetQuantities",
 }
 
 

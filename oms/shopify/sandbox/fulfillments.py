@@ -221,7 +221,7 @@ def ship_units(context, groups, tracking):
         in_transit_at=None,
         estimated_delivery_at=None,
     )
-    shipped = {}
+    shipped: dict = {}
     for fulfillment_order, units in groups:
         for part, quantity in units:
             part["remaining"] -= quantity

@@ -136,7 +136,7 @@ def write_group(context, reason, reference, rows):
     """Change rows, `available` before its mirror on on_hand; an empty group is null."""
     if not rows:
         return None
-    mirrored = {}
+    mirrored: dict = {}
     for row in rows:
         if row["name"] != "incoming":
             key = row["item_id"], row["location_id"]

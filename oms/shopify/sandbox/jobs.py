@@ -2,7 +2,6 @@
 
 import threading
 
-from oms.shopify.sandbox.execute import Context
 from oms.shopify.sandbox.order_cancel import finish_cancel
 
 DELAY_SECONDS = 0.3
@@ -30,7 +29,7 @@ class CancelJobs:
     def finish_all(self):
         """Every open job, now."""
         store = self.sandbox.store
-        context = Context(store, self.sandbox.engine.keys, self.sandbox.events)
+        context = self.sandbox.engine.context()
         for job in [each for each in store.all("Job") if not each["done"]]:
             with store.transaction():
                 finish_cancel(context, job)

@@ -1,6 +1,7 @@
 """Making an order: lines, money, customer, fulfillment orders, stock."""
 
 from decimal import Decimal
+from typing import Any
 
 from oms.shopify.sandbox import totals
 from oms.shopify.sandbox.addresses import mailing_address
@@ -197,7 +198,7 @@ def make_line(store, order, given):
         raise UserErrors(
             user_error(["order", "lineItems"], "Line items variant does not exist", "INVALID")
         )
-    product = store.get("Product", variant["product_id"]) if variant else None
+    product: Any = store.get("Product", variant["product_id"]) if variant else None
     item = store.get("InventoryItem", variant["item_id"]) if variant else None
     title = given.get("title") or product["title"]
     variant_title = given.get("variantTitle")

@@ -6,7 +6,6 @@ import time
 
 from oms.shopify.sandbox import totals
 from oms.shopify.sandbox.errors import UserErrors
-from oms.shopify.sandbox.execute import Context
 from oms.shopify.sandbox.money import ZERO
 from oms.shopify.sandbox.refunds import make_refund
 from oms.shopify.sandbox.return_views import returnable_units
@@ -30,7 +29,7 @@ class Placer:
 
     @property
     def context(self):
-        return Context(self.store, self.sandbox.engine.keys, self.sandbox.events)
+        return self.sandbox.engine.context()
 
     def start(self):
         self.thread.start()

@@ -22,7 +22,7 @@ def rebuilt_document(schema, data, variables):
     given = {name: each for name, each in variables.items() if name in field.args}
     if any(is_required_argument(arg) and name not in given for name, arg in field.args.items()):
         return None
-    selection = selected(field.type, value)
+    selection = selected(schema, field.type, value)
     if selection is None:
         return None
     declared = "".join(f"${name}: {field.args[name].type} " for name in given)
@@ -38,7 +38,7 @@ def rebuilt_document(schema, data, variables):
     return f"{head} {{ {root}{arguments}{directive} {selection} }}"
 
 
-def selected(graphql_type, value):
+def selected(schema, graphql_type, value):
     """The selection that gives a value of this shape: "" for a leaf, None when it is unclear."""
     named = get_named_type(graphql_type)
     if is_leaf_type(named):
@@ -47,7 +47,12 @@ def selected(graphql_type, value):
     if not rows:
         return "{ __typename }"
     if is_abstract_type(named):
-        return None
+        kinds = {row.get("__typename") for row in rows}
+        if len(kinds) != 1 or None in kinds:
+            return None
+        (kind,) = kinds
+        inner = selected(schema, schema.type_map[kind], value)
+        return inner and f"{{ __typename ... on {kind} {inner} }}"
     keys = list(dict.fromkeys(key for row in rows for key in row))
     parts = []
     for key in keys:
@@ -58,7 +63,7 @@ def selected(graphql_type, value):
             return None
         field = named.fields[key]
         values = [row.get(key) for row in rows]
-        inner = selected(field.type, values)
+        inner = selected(schema, field.type, values)
         arguments = needed_arguments(field, values)
         if inner is None or arguments is None:
             return None

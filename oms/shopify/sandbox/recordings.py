@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphql import GraphQLSyntaxError, parse
+from graphql import FieldNode, GraphQLSyntaxError, OperationDefinitionNode, parse
 
 from oms.shopify.sandbox.rebuilding import rebuilt_document
 from oms.shopify.sandbox.schema import admin_schema
@@ -53,7 +53,7 @@ def read_scenario(path):
 
 
 def exchanges_of(name, recording):
-    found = []
+    found: list = []
     collect(name, recording, (), None, found)
     # What a proxy asked on the side is written last, but was asked before anything else.
     return [each for each in found if each.upstream] + [each for each in found if not each.upstream]
@@ -98,13 +98,13 @@ def in_order(exchanges):
     """A scenario file groups by topic; what uses an id comes after what made it."""
     ordered = []
     waiting = sorted(exchanges, key=lambda each: "cleanup" in each.path.lower())
-    makers = {}
+    makers: dict = {}
     for position, exchange in enumerate(waiting):
         for text in gids_in(exchange.answer) - gids_in(exchange.variables):
             if exchange.creates:
                 makers.setdefault(text, position)
     positions = {id(exchange): position for position, exchange in enumerate(waiting)}
-    done = set()
+    done: set = set()
     while waiting:
         for exchange in waiting:
             needs = {makers[text] for text in gids_in(exchange.variables) if text in makers}
@@ -157,7 +157,7 @@ def roots_of(text):
     return tuple(
         selection.name.value
         for definition in document.definitions
-        if definition.kind == "operation_definition"
+        if isinstance(definition, OperationDefinitionNode)
         for selection in definition.selection_set.selections
-        if selection.kind == "field"
+        if isinstance(selection, FieldNode)
     )

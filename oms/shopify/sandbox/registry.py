@@ -4,6 +4,8 @@ from oms.shopify.sandbox.ids import gid_of
 
 # type name -> field name -> resolver(source, info, **arguments)
 RESOLVERS: dict = {}
+# (type name, field name) of fields that are null, an empty list or an empty page for ever
+ALWAYS_EMPTY: set = set()
 
 
 def field(type_name, *names):
@@ -37,7 +39,8 @@ def absent(type_name, names, value=None):
             return value() if callable(value) else value
 
         # Nothing below an empty field is ever asked for, so it need not be modelled.
-        resolve.always_empty = value is None or callable(value)
+        if value is None or callable(value):
+            ALWAYS_EMPTY.add((type_name, name))
         RESOLVERS.setdefault(type_name, {})[name] = resolve
 
 
@@ -60,8 +63,7 @@ def node(type_name, legacy=False):
 
 
 def is_always_empty(type_name, field_name):
-    resolver = RESOLVERS.get(type_name, {}).get(field_name)
-    return getattr(resolver, "always_empty", False)
+    return (type_name, field_name) in ALWAYS_EMPTY
 
 
 def models(type_name):

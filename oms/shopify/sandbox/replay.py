@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from oms.shopify.sandbox import roots
 from oms.shopify.sandbox.events import Events
-from oms.shopify.sandbox.execute import Context, Engine
+from oms.shopify.sandbox.execute import Engine
 from oms.shopify.sandbox.ids import GID
 from oms.shopify.sandbox.order_cancel import finish_cancel
 from oms.shopify.sandbox.recordings import in_order, read_scenario, scenario_files
@@ -60,7 +60,9 @@ def replay_scenario(state_dir, name, exchanges, recording):
     plant(store, "empty")
     engine = Engine(store, Events(store))
     furnish(store, recording, exchanges)
-    known, ids, verdicts = known_roots(), {}, []
+    known = known_roots()
+    ids: dict = {}
+    verdicts: list = []
     mine = in_order([each for each in exchanges if set(each.roots) & known])
     waiting = [each for each in mine if each.upstream]
     waiting = ask_again(engine, waiting, ids, verdicts)
@@ -104,7 +106,7 @@ def finish_jobs(engine):
     store = engine.store
     for job in [each for each in store.all("Job") if not each["done"]]:
         with store.transaction():
-            finish_cancel(Context(store, engine.keys, engine.events), job)
+            finish_cancel(engine.context(), job)
 
 
 def match_order_number(store, exchange):
@@ -234,7 +236,7 @@ def short(value):
 
 def summary(verdicts):
     """Totals and per root: how many agree of how many."""
-    by_root = defaultdict(Counter)
+    by_root: dict = defaultdict(Counter)
     for verdict in verdicts:
         for root in set(verdict.roots) & known_roots():
             by_root[root]["all"] += 1

@@ -7,6 +7,7 @@ from oms.shopify.sandbox.assigning import assign_order
 from oms.shopify.sandbox.customers import add_customer
 from oms.shopify.sandbox.events import Events
 from oms.shopify.sandbox.execute import Context
+from oms.shopify.sandbox.faults import Faults
 from oms.shopify.sandbox.idempotency import Keys
 from oms.shopify.sandbox.ids import split_gid
 from oms.shopify.sandbox.locations import add_location
@@ -43,8 +44,8 @@ class Facts:
     def __init__(self):
         self.objects = {}
         self.mentioned = {}
-        self.currencies = Counter()
-        self.assigned = Counter()
+        self.currencies: Counter = Counter()
+        self.assigned: Counter = Counter()
         self.texts = []
         self.managed = set()
 
@@ -143,7 +144,7 @@ def seed_order(store, said, number):
 
     events = Events(store)
     store.before_commit.clear()
-    context = Context(store, Keys(store), events)
+    context = Context(store, Keys(store), events, Faults())
     kinds = ("SALE", "AUTHORIZATION")
     payments = [each for each in nodes("transactions") if each.get("kind") in kinds]
     lines = [each for each in nodes("lineItems") if "originalUnitPriceSet" in each]

@@ -160,7 +160,7 @@ def return_reason_definitions(root, info, **page):
 
 def returnable_units(store, order):
     """fulfillment -> [(fulfillment line, units still returnable)]."""
-    promised = {}
+    promised: dict = {}
     for doc in store.where("Return", "order_id", order["id"]):
         if doc["status"] in ("CANCELED", "DECLINED"):
             continue
@@ -168,7 +168,7 @@ def returnable_units(store, order):
             key = line["fulfillment_line_id"]
             promised[key] = promised.get(key, 0) + line["quantity"]
     # Units refunded outside any return cannot come back either.
-    refunded = {}
+    refunded: dict = {}
     for refund in order["refunds"]:
         if refund["return_id"] is None:
             for row in refund["lines"]:

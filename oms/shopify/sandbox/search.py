@@ -1,6 +1,7 @@
 """Shopify's search text: field:value terms, comparisons, quotes, NOT and OR."""
 
 import re
+from datetime import UTC, datetime
 
 TERM = re.compile(
     r"""\s*(?P<open>\()|\s*(?P<close>\))|
@@ -45,7 +46,8 @@ def searched(info, rows, query, fields, text_fields=()):
 
 def parse(query, fields):
     """A list of alternatives, each a list of (field, operator, value, negated)."""
-    alternatives, notes = [[]], []
+    alternatives: list = [[]]
+    notes: list = []
     for match in TERM.finditer(query):
         if match["open"] or match["close"]:
             continue
@@ -87,15 +89,18 @@ def compare(found, operator, value):
         return str(found).lower() == value.lower()
     if isinstance(found, int):
         number = value.rsplit("/", 1)[-1] if not operator else value
-        if not re.fullmatch(r"-?\d+", number):
-            return False
-        left, right = found, int(number)
-    elif looks_like_time(found):
-        left, right = found, as_time(value)
-    else:
-        left, right = str(found).lower(), value.lower()
-        if right.endswith("*") and not operator:
-            return left.startswith(right[:-1])
+        return bool(re.fullmatch(r"-?\d+", number)) and ordered(found, operator, int(number))
+    if looks_like_time(found):
+        if len(value) == 10 and not operator:
+            return found.startswith(value)
+        return ordered(found, operator, as_time(value))
+    text, wanted = str(found).lower(), value.lower()
+    if wanted.endswith("*") and not operator:
+        return text.startswith(wanted[:-1])
+    return ordered(text, operator, wanted)
+
+
+def ordered(left, operator, right):
     if operator == ">":
         return left > right
     if operator == ">=":
@@ -104,8 +109,6 @@ def compare(found, operator, value):
         return left < right
     if operator == "<=":
         return left <= right
-    if looks_like_time(found) and len(value) == 10:
-        return left.startswith(value)
     return left == right
 
 
@@ -115,8 +118,6 @@ def looks_like_time(found):
 
 def as_time(text):
     """A date or time in the spelling of the stored stamps, so that text compares as time."""
-    from datetime import UTC, datetime
-
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -26,6 +26,11 @@ ROOMS = roots.ROOMS  # importing them registers their resolvers
 GRAPHQL_PATH = f"/admin/api/{API_VERSION}/graphql.json"
 LONGEST_BODY = 20 * 1024 * 1024
 SILENCE_SECONDS = 60
+REFUSALS = (
+    ("frozen", 402, "Unavailable Shop"),
+    ("forbidden", 403, "[API] This action requires merchant approval for a scope."),
+    ("locked", 423, "Locked"),
+)
 HTML = b"<!DOCTYPE html><html><body><h1>Something went wrong</h1></body></html>"
 
 
@@ -49,17 +54,17 @@ class SandboxServer:
             plant(self.store, seed, salt, plan)
         self.faults = Faults()
         self.events = Events(self.store)
-        self.engine = Engine(self.store, self.events, plan)
+        self.engine = Engine(self.store, self.events, plan, self.faults)
         self.deliverer = Deliverer(self.store, self.faults, time_factor, delivery_threads)
         self.events.deliver = self.deliverer.queue
         self.placer = Placer(self)
         self.cancel_jobs = CancelJobs(self)
-        self.log = deque(maxlen=500)
+        self.log: deque = deque(maxlen=500)
         self.throttled = self.requests = 0
         self.control = Control(self)
         self.http = QuietServer((host, port), Handler)
         self.http.sandbox = self
-        self.host, self.port = self.http.server_address[:2]
+        self.host, self.port = host, self.http.server_address[1]
         self.thread = None
 
     @property
@@ -229,6 +234,9 @@ class Handler(BaseHTTPRequestHandler):
         ):
             message = "[API] Invalid API key or access token (unrecognized login or wrong password)"
             return 401, {"errors": message}, {}
+        for name, code, message in REFUSALS:
+            if faults.take(name, text):
+                return code, {"errors": message}, {}
         if faults.take("slow", text):
             time.sleep(faults.setting("slow", "seconds", 1))
         if faults.take("status_500_before", text):
@@ -249,6 +257,8 @@ class Handler(BaseHTTPRequestHandler):
             return 400, {"errors": {"query": "Required parameter missing or invalid"}}, {}
         if not isinstance(request, dict):
             return 400, {"errors": {"query": "Required parameter missing or invalid"}}, {}
+        if "inventorySetQuantities" in text and faults.take("pos_race", text):
+            sandbox.control.sell_first(request.get("variables") or {})
         payload = sandbox.engine.answer(request)
         if is_throttled(payload):
             sandbox.throttled += 1

@@ -7,6 +7,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 # Look-ups that must not scan. The indexed fields never change once an object exists.
 INDEXES = {
@@ -53,15 +54,15 @@ class Store:
         self.db.execute("pragma journal_mode = wal")
         self.db.execute("pragma synchronous = normal")
         self.db.executescript(TABLES)
-        self.objects = defaultdict(dict)
-        self.index = defaultdict(dict)
+        self.objects: dict = defaultdict(dict)
+        self.index: dict = defaultdict(dict)
         self.dirty = {}
         self.removed = {}
         self.deliveries = []
         for kind, body in self.db.execute("select kind, body from object order by kind, id"):
             doc = json.loads(body)
             self._remember(kind, doc)
-        self.meta = self.objects["Meta"].get(0)
+        self.meta: Any = self.objects["Meta"].get(0)
         self.fresh = self.meta is None
         if self.fresh:
             self.meta = {"kind": "Meta", "id": 0, "next_id": FIRST_ID, "next_number": 1001}
@@ -88,7 +89,7 @@ class Store:
         for hook in self.after_commit:
             hook()
 
-    def get(self, kind, number):
+    def get(self, kind, number) -> Any:
         return self.objects[kind].get(number)
 
     def all(self, kind):

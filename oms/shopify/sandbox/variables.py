@@ -1,5 +1,7 @@
 """Variables checked the way Shopify's server does, with its INVALID_VARIABLE answer."""
 
+from collections.abc import Iterable
+
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -121,7 +123,7 @@ def oversized_array(value, path, limit=250):
     if isinstance(value, list):
         if len(value) > limit:
             return len(value), path
-        pairs = enumerate(value)
+        pairs: Iterable = enumerate(value)
     elif isinstance(value, dict):
         pairs = value.items()
     else:

@@ -107,3 +107,41 @@ def test_a_query_above_1000_points_is_refused_before_it_runs(ask):
 )
 def test_a_page_costs_what_the_recordings_say(count, factor):
     assert page_factor(count) == factor
+
+
+def test_a_till_that_sells_meanwhile_makes_the_write_stale(store, ask):
+    store.faults.switch_on("pos_race", count=1)
+    stale = ask.set_available("mug", "east", 20, "a", changeFromQuantity=10)
+    (error,) = stale["data"]["inventorySetQuantities"]["userErrors"]
+    assert error["code"] == "CHANGE_FROM_QUANTITY_STALE"
+    good = ask.set_available("mug", "east", 20, "b", changeFromQuantity=9)
+    assert good["data"]["inventorySetQuantities"]["userErrors"] == []
+    assert ask.level("mug", "east")["available"] == 20
+
+
+def test_a_lagging_index_misses_what_was_just_written_but_a_read_by_id_does_not(store, ask):
+    gid = ask.place_order(mug=1)
+    document = '{ orders(first: 5, query: "name:#1001") { nodes { id } } }'
+    store.faults.switch_on("search_lag", seconds=60)
+    assert ask.data(document) == {"orders": {"nodes": []}}
+    assert ask.order(gid)["name"] == "#1001"
+    store.faults.switch_off("search_lag")
+    assert ask.data(document) == {"orders": {"nodes": [{"id": gid}]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("unauthorized", 401), ("frozen", 402), ("forbidden", 403), ("locked", 423)],
+)
+def test_a_shop_can_turn_the_app_away(store, ask, name, status):
+    store.faults.switch_on(name, count=1)
+    assert ask.post("{ shop { name } }").status_code == status
+    assert ask.post("{ shop { name } }").status_code == 200
+
+
+def test_a_smaller_plan_has_a_smaller_bucket(store, ask):
+    shown = ask.control("POST", "/sandbox/plan", plan="standard", drained=True)
+    assert shown["maximumAvailable"] == 2000.0
+    assert ask.answer("{ orders(first: 250) { nodes { id } } }")["errors"][0]["extensions"][
+        "code"
+    ] == ("THROTTLED")

@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 
-from oms.shopify.sandbox.execute import Context
 from oms.shopify.sandbox.fulfillments import ship_whole_order
 from oms.shopify.sandbox.seed.cancellations import take_backs
 from oms.shopify.sandbox.seed.documents import documents
@@ -72,7 +71,7 @@ def test_the_same_seed_gives_the_same_orders(hearth, tmp_path):
 
 def test_a_due_cancellation_becomes_a_return_or_a_refund(hearth):
     store, placer = hearth.store, hearth.placer
-    context = Context(store, hearth.engine.keys, hearth.events)
+    context = hearth.engine.context()
     due = placer.due_take_backs()
     assert due
     shipped = store.where("Order", "source_identifier", due[0].sale)[0]

@@ -47,7 +47,7 @@ def take_backs():
 
 
 def match_document(plan, document, sold):
-    made = {}
+    made: dict = {}
     for line in document.lines:
         wanted = -line.quantity
         if wanted <= 0 or not is_product(line.code):

@@ -69,7 +69,7 @@ def is_product(code):
 def documents():
     """All documents in file order. A document keeps one line a row, as it was written."""
     packed = files("oms.shopify.sandbox.seed") / "data" / "sale_lines.csv.gz"
-    found = {}
+    found: dict = {}
     for row in csv.DictReader(gzip.decompress(packed.read_bytes()).decode().splitlines()):
         document = found.get(row["invoice"])
         if document is None:

@@ -51,7 +51,7 @@ def number(*parts):
 @cache
 def postal_rows():
     packed = files("oms.shopify.sandbox.seed") / "data" / "ship_to.csv.gz"
-    rows = {}
+    rows: dict = {}
     for row in csv.DictReader(gzip.decompress(packed.read_bytes()).decode().splitlines()):
         rows.setdefault(row["country_code"], []).append(row)
     return rows

@@ -33,7 +33,9 @@ SAFETY_STOCK = (0, 0, 1, 1, 1, 1, 1, 1)
 @cache
 def catalogue():
     """(code, title, price, units sold) of every code that is a product, in code order."""
-    prices, titles, sold = defaultdict(list), defaultdict(Counter), Counter()
+    prices: dict = defaultdict(list)
+    titles: dict = defaultdict(Counter)
+    sold: Counter = Counter()
     for document in documents():
         for line in document.lines:
             if not is_product(line.code):
