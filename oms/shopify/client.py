@@ -88,16 +88,22 @@ class Client:
     def execute(self, document: Document, variables: Mapping[str, Any] | None = None) -> Answer:
         """Send a document and return its answer; user errors are the caller's to look at."""
         started = time.monotonic()
-        for attempt in range(1, MOST_TRIES + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return self._send(document, variables or {})
-            except CallFailed as failure:
-                wait = failure.retry_in_seconds * random.uniform(1.0, 1.2)
-                over = time.monotonic() - started + wait > LONGEST_WAIT_SECONDS
-                if attempt == MOST_TRIES or over or not _may_repeat(document, failure):
-                    raise
+            except CallFailed as problem:
+                failure = problem
+            wait = failure.retry_in_seconds * random.uniform(1.0, 1.2)
+            over = time.monotonic() - started + wait > LONGEST_WAIT_SECONDS
+            if attempt == MOST_TRIES or over or not _may_repeat(document, failure):
+                break
             self._sleep(wait)
-        raise AssertionError("unreachable")
+        if document.only_reads and isinstance(failure, OutcomeUnknown):
+            # Whatever happened to a question, it changed nothing.
+            raise NotApplied(failure.reason, retry_in_seconds=failure.retry_in_seconds)
+        raise failure
 
     def mutate(self, document: Document, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Send a mutation of one root and return its payload; raise Rejected on user errors."""

@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 
 from oms.core import outbox
+from oms.core.errors import Refused
 from oms.core.outbox import Intent
+from oms.core.sql import fetch
 from oms.shopify.client import Client, client_for
 from oms.shopify.models import Connection
 from oms.shopify.outcomes import CallFailed, OutcomeUnknown, Rejected
@@ -27,7 +29,8 @@ THREADS = 4
 # A call may take a minute with its waits; a handler reads, then writes. The lease outlives both.
 LEASE_SECONDS = 240
 LATEST_START_SECONDS = 60
-MOST_BLIND_ATTEMPTS = 20
+# What a handler may trip over in facts or an answer that it did not expect.
+DEFECTS = (ArithmeticError, AttributeError, LookupError, Refused, TypeError, ValueError)
 PAUSED_SECONDS = 300.0
 
 
@@ -66,11 +69,7 @@ def settle(intent: Intent, failure: CallFailed) -> None:
     if isinstance(failure, Rejected) and failure.permanent:
         outbox.rejected(intent, reason=failure.reason)
     elif isinstance(failure, OutcomeUnknown):
-        if intent.attempts >= MOST_BLIND_ATTEMPTS:
-            reason = f"Nobody knows whether it was applied, after {intent.attempts} tries: "
-            outbox.rejected(intent, reason=reason + failure.reason)
-        else:
-            outbox.unknown(intent, reason=failure.reason, retry_in_seconds=backoff_seconds(intent))
+        outbox.unknown(intent, reason=failure.reason, retry_in_seconds=backoff_seconds(intent))
     else:
         wait = max(failure.retry_in_seconds, backoff_seconds(intent))
         outbox.retry(intent, reason=failure.reason, retry_in_seconds=wait)
@@ -104,6 +103,31 @@ def _work(handler: Handler, client: Client, part: Sequence[Intent], claimed: flo
         # Those that the handler settled before are no longer ours: the lease is over for them.
         for intent in part:
             settle(intent, failure)
+    except DEFECTS as error:
+        log.exception("%s of %s could not be sent", len(part), part[0].topic)
+        _find_poison(handler, client, part, claimed, error)
+
+
+def _find_poison(
+    handler: Handler, client: Client, part: Sequence[Intent], claimed: float, error: Exception
+) -> None:
+    """One of them breaks the handler: each is tried alone, and read back first, for it may have
+    been sent. The one that breaks it again goes to a person."""
+    if len(part) == 1:
+        reason = f"Switchyard could not send it: {type(error).__name__}: {error}"
+        outbox.rejected(part[0], reason=reason[:2000])
+        return
+    held = set(
+        fetch(
+            "SELECT id, lease_token FROM core_outboxintent"
+            " WHERE id = ANY(%s::bigint[]) AND state = 'sending'",
+            [[intent.id for intent in part]],
+        )
+    )
+    for intent in part:
+        if (intent.id, intent.lease_token) in held:
+            intent.was_unknown = True
+            _work(handler, client, [intent], claimed)
 
 
 def _work_and_hang_up(

@@ -278,3 +278,11 @@ def test_threads_share_one_client(shop):
     for thread in threads:
         thread.join()
     assert found == ["Acme"] * 80
+
+
+def test_a_question_without_an_answer_has_changed_nothing(shop):
+    shop.faults.switch_on("html_answer")
+
+    with pytest.raises(NotApplied, match="not JSON") as failure:
+        client_of(shop).execute(SHOP)
+    assert failure.value.__context__ is None

@@ -23,6 +23,10 @@ class Document:
     text: str
     repeatable: bool
 
+    @property
+    def only_reads(self) -> bool:
+        return self.text.startswith("query")
+
 
 @cache
 def document(name: str) -> Document:
