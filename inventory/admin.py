@@ -79,7 +79,8 @@ class ReservationAdmin(ReadOnly):
     list_display = ("id", "order", "item", "location", "quantity", "state", "created_at")
     list_filter = ("state",)
     list_select_related = ("line__order", "level__item", "level__location")
-    search_fields = ("=line__order__name",)
+    search_fields = ("line__order__name",)
+    exact_search = search_fields
     search_help_text = "Order number, e.g. #1001"
 
     @admin.display()

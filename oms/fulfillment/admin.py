@@ -32,6 +32,7 @@ class FulfillmentOrderAdmin(ReadOnly):
     list_display = ("code", "order", "location", "state", "created_at", "released_at", "shipped_at")
     list_filter = ("state", "location")
     list_select_related = ("order", "location")
-    search_fields = ("=code", "=order__name")
+    search_fields = ("code", "order__name")
+    exact_search = search_fields
     search_help_text = "Work code or order number"
     inlines = (WorkLineInline,)

@@ -57,6 +57,29 @@ def test_any_search_is_answered(model, term):
 
 
 @pytest.mark.django_db
+def test_what_people_paste_is_found():
+    order = routed_order()
+    work = order.fulfillment_orders.get()
+    store = make_store()
+    InboxMessage.objects.create(store=store, delivery_id="a1-b2", topic="orders/create", body=b"")
+    OutboxIntent.objects.create(store=store, topic="x.y", key="refund:1", order_id=77, params={})
+    client = signed_in("admin")
+    for page, term, shown in [
+        ("/fulfillment/fulfillmentorder/", work.code, work.code),
+        ("/fulfillment/fulfillmentorder/", order.name, work.code),
+        ("/fulfillment/fulfillmentorder/", order.name.lstrip("#"), work.code),
+        ("/inventory/reservation/", order.name, "East"),
+        ("/core/inboxmessage/", "a1-b2", "orders/create"),
+        ("/core/outboxintent/", "77", "refund:1"),
+        ("/core/timer/", str(order.pk), "release"),
+        ("/inventory/stocklevel/", "mug", "East"),
+        ("/catalog/item/", "mug", "Mug"),
+    ]:
+        found = words_of(client.get(page, {"q": term})).count(shown)
+        assert found > words_of(client.get(page, {"q": "nothing-has-this"})).count(shown), page
+
+
+@pytest.mark.django_db
 def test_stock_levels_cost_the_same_number_of_queries_at_any_length(django_assert_max_num_queries):
     client = signed_in("ops")
     for number in range(30):
