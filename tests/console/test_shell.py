@@ -156,3 +156,27 @@ def test_a_page_that_does_not_exist_says_so_and_leads_back():
     answer = signed_in("ops").get("/no/such/page/")
     assert answer.status_code == 404
     assert "There is no page at this address." in words_of(answer)
+
+
+def test_signing_in_and_out_works_and_a_wrong_password_says_so():
+    make_store()
+    person = make_user("olga", "ops")
+    person.set_password("olga-runs-the-yard")
+    person.save()
+    client = Client()
+    wrong = client.post("/login/", {"username": "olga", "password": "guess"})
+    assert "do not go together" in words_of(wrong)
+    right = {"username": "olga", "password": "olga-runs-the-yard", "next": "/queue/"}
+    assert client.post("/login/", right).url == "/queue/"
+    assert client.get("/password_change/").status_code == 200
+    assert "You are signed out." in words_of(client.post("/logout/"))
+    assert client.get("/").status_code == 302
+
+
+def test_a_form_from_a_page_too_old_says_that_nothing_was_done():
+    make_store()
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(make_user("olga", "ops"))
+    answer = strict.post("/queue/claim-next/")
+    assert answer.status_code == 403
+    assert "Nothing was done" in words_of(answer)

@@ -83,7 +83,7 @@
     }
     if (event.key === "g") { going = now; return; }
     if (event.key === "/") {
-      const near = document.querySelector("[data-page-find]") || find;
+      const near = document.querySelector("[data-page-find], #searchbar") || find;
       if (near) {
         event.preventDefault();
         if (!near.offsetParent) document.querySelector("[data-side-toggle]").click();
@@ -122,6 +122,10 @@
         if (old && now) old.replaceChildren(...now.childNodes);
       }
       box.dataset.read = new Date().toTimeString().slice(0, 5);
+      if (words) {
+        words.textContent = "updates itself";
+        words.classList.remove("bad");
+      }
     } catch {
       if (words) stale(words, box.dataset.read);
     }
