@@ -10,6 +10,8 @@ from oms.shopify.sandbox.cost import RESTORE_PER_SECOND
 from oms.shopify.sandbox.seed import SEEDS
 from oms.shopify.sandbox.server import SandboxServer
 
+JOB_SECONDS = 0.5  # how long a cancellation stays unfinished
+
 
 def main(arguments=None):
     options = parse(arguments)
@@ -23,6 +25,7 @@ def main(arguments=None):
             salt=options.seed,
             plan=options.plan,
             time_factor=options.time_factor,
+            job_seconds=JOB_SECONDS,
         )
     except OSError as error:
         sys.stderr.write(

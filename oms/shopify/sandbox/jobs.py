@@ -4,14 +4,13 @@ import threading
 
 from oms.shopify.sandbox.order_cancel import finish_cancel
 
-DELAY_SECONDS = 0.3
-
 
 class CancelJobs:
     """Looks for unfinished jobs; after a restart it finds them in the store."""
 
-    def __init__(self, sandbox):
+    def __init__(self, sandbox, seconds):
         self.sandbox = sandbox
+        self.seconds = seconds
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self.work, name="cancel-jobs", daemon=True)
 
@@ -23,7 +22,7 @@ class CancelJobs:
         self.thread.join(5)
 
     def work(self):
-        while not self.stopping.wait(DELAY_SECONDS):
+        while not self.stopping.wait(self.seconds):
             self.finish_all()
 
     def finish_all(self):

@@ -47,6 +47,7 @@ class SandboxServer:
         plan="enterprise",
         time_factor=60.0,
         delivery_threads=6,
+        job_seconds=0.3,
     ):
         self.store = Store(state_dir)
         self.seed, self.salt, self.plan = seed, salt, plan
@@ -58,7 +59,7 @@ class SandboxServer:
         self.deliverer = Deliverer(self.store, self.faults, time_factor, delivery_threads)
         self.events.deliver = self.deliverer.queue
         self.placer = Placer(self)
-        self.cancel_jobs = CancelJobs(self)
+        self.cancel_jobs = CancelJobs(self, job_seconds)
         self.log: deque = deque(maxlen=500)
         self.throttled = self.requests = 0
         self.control = Control(self)
