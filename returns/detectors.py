@@ -103,17 +103,25 @@ WHERE m.state IN ('received', 'inspected')
 # Driven by order_cancelled. It stands here and not with the orders because a return under way is
 # the way out of it.
 CANCELLED_AFTER_SHIP = """
+WITH gone AS (
+    SELECT l.order_id, l.id, l.unit_price, l.shipped - l.wanted AS units
+    FROM orders_order o JOIN orders_orderline l ON l.order_id = o.id
+    WHERE o.cancelled_at IS NOT NULL AND l.shipped > l.wanted
+    UNION ALL
+    SELECT l.order_id, l.id, l.unit_price, least(l.shipped, sum(t.quantity) - l.cancelled)
+    FROM returns_refundline t JOIN orders_orderline l ON l.id = t.line_id
+    WHERE t.restock = 'cancel' AND l.shipped > 0
+    GROUP BY l.id HAVING sum(t.quantity) > l.cancelled
+), line AS (
+    SELECT order_id, id, unit_price, max(units) AS units FROM gone GROUP BY 1, 2, 3
+)
 SELECT o.store_id, 'order:' || o.id AS subject, o.id AS order_id,
-       jsonb_build_object('units', gone.units) AS facts, gone.at_stake
-FROM orders_order o
-CROSS JOIN LATERAL (
-    SELECT sum(l.shipped - l.wanted) AS units,
-           sum((l.shipped - l.wanted) * l.unit_price) AS at_stake
-    FROM orders_orderline l WHERE l.order_id = o.id AND l.shipped > l.wanted
-) gone
-WHERE o.cancelled_at IS NOT NULL AND gone.units > 0
-  AND NOT EXISTS (SELECT 1 FROM returns_rma m WHERE m.order_id = o.id
+       jsonb_build_object('units', sum(line.units)) AS facts,
+       sum(line.units * line.unit_price) AS at_stake
+FROM line JOIN orders_order o ON o.id = line.order_id
+WHERE NOT EXISTS (SELECT 1 FROM returns_rma m WHERE m.order_id = o.id
                   AND m.state NOT IN ('declined', 'cancelled'))
+GROUP BY o.id
 """
 
 DETECTORS = {

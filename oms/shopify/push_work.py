@@ -21,6 +21,8 @@ from oms.shopify.remote_work import Move, Part
 
 # Shopify routes an order itself first; until then there is nothing to move or to fulfill.
 MOST_WAITS = 8
+WAITS_FOR_UNITS = 3
+TAKEN_OFF = "Shopify took these units off the order before it heard that they left."
 
 EVENT_STATUS = {
     "labelled": "LABEL_PRINTED",
@@ -160,11 +162,26 @@ def create_fulfillments(client: Client, intents: Sequence[Intent]) -> None:
             outbox.rejected(intent, reason="Shopify does not know the order.")
             continue
         parts, short = remote_work.take_from(remote, fact["location"], fact["units"])
-        if short:
-            _bring_here(client, intent, remote, fact, sum(short.values()))
-        else:
+        if not short or (parts and _is_all_there_is(intent, remote, fact)):
             ready.append((intent, _fulfillment_input(fact, parts)))
+        elif _is_all_there_is(intent, remote, fact):
+            outbox.superseded(intent, reason=TAKEN_OFF)
+        else:
+            _bring_here(client, intent, remote, fact, sum(short.values()))
     _send_fulfillments(client, ready)
+
+
+def _is_all_there_is(intent: Intent, remote: remote_work.RemoteOrder, fact: dict[str, Any]) -> bool:
+    """The units left, but Shopify took them off the order meanwhile: nobody there has them.
+
+    What it still knows is told; the queue shows the rest as cancelled after it was shipped.
+    """
+    known = Counter[int]()
+    for work in remote.work:
+        for line in work.lines:
+            known[line.line] += line.remaining
+    gone = any(known[line_id] < quantity for line_id, quantity in fact["units"].items())
+    return gone and intent.attempts > WAITS_FOR_UNITS
 
 
 def _send_fulfillments(client: Client, ready: Sequence[tuple[Intent, dict[str, Any]]]) -> None:
@@ -309,7 +326,8 @@ def create_events(client: Client, intents: Sequence[Intent]) -> None:
         if status is None:
             outbox.superseded(intent, reason="Shopify has no word for this state.")
         elif fulfillment is None:
-            outbox.rejected(intent, reason="Shopify was never told of the shipment itself.")
+            # The shipment's own intent comes first, so it ended without a fulfillment.
+            outbox.superseded(intent, reason="Shopify was never told of the shipment itself.")
         else:
             event = {
                 "fulfillmentId": gid("Fulfillment", fulfillment),
