@@ -15,7 +15,7 @@ from oms.shopify.client import Client
 from oms.shopify.documents import document
 from oms.shopify.gids import gid, number_of
 from oms.shopify.outcomes import CallFailed, OutcomeUnknown, Rejected
-from oms.shopify.push import settle
+from oms.shopify.push import backoff_seconds, settle
 from returns.models import Refund
 from returns.refunds import mark_failed, mark_submitted
 from returns.settlement import note_of
@@ -215,4 +215,5 @@ def _wait_for_cancel(intent: Intent, reason: str, **kept: Any) -> None:
     if intent.attempts > 4 * CANCEL_ASKS_EVERY:
         outbox.rejected(intent, reason="Shopify accepted the cancellation and did not do it.")
     else:
-        outbox.unknown(intent, reason=reason, retry_in_seconds=CANCEL_CHECK_SECONDS, **kept)
+        wait = max(CANCEL_CHECK_SECONDS, backoff_seconds(intent))
+        outbox.unknown(intent, reason=reason, retry_in_seconds=wait, **kept)
