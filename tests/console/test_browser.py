@@ -190,7 +190,7 @@ def test_the_queue_works_without_any_script(browser, console):
     page.locator("tr.case a.what").nth(1).click()
     page.wait_for_load_state("networkidle")
     assert "case=" in page.url
-    page.click(".panel-foot >> text=Claim")
+    page.click(".panel-note >> text=Claim it")
     page.wait_for_selector(".says >> text=It is yours.")
     page.click(".way .no-js")
     page.wait_for_selector(".says")

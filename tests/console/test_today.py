@@ -29,8 +29,8 @@ from tests.fulfillment.floor import picking, released, routed_order, shipped
 
 NOW = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
 # Session, person, two for permissions; store, counts of the menu, role; then the page itself:
-# midnight of the store, flow, kinds and owners with their midnights, waiting longest, streams.
-QUERIES = 15
+# midnight of the store, flow, kinds and owners with their midnights, waiting longest, streams (2).
+QUERIES = 16
 
 
 def in_flow() -> InFlow:
@@ -179,7 +179,7 @@ def test_kinds_owners_and_the_longest_wait_are_counted():
     assert "Unknown item 2 1 " in words
     assert "Sam 1 1 ·" in words
     assert "1 of 1 is silent" in words
-    assert "Orders Shopify does not answer" in words
+    assert "Gap check of orders Shopify does not answer" in words
 
 
 @pytest.mark.django_db
