@@ -7,6 +7,7 @@ from django.db import transaction
 
 from inventory import ledger
 from inventory.ledger import Change
+from inventory.publishing import tell_shop
 from oms.core import timers
 from oms.core.actor import Actor
 from oms.core.errors import Refused
@@ -39,6 +40,7 @@ def set_on_hand(
         if delta := count.on_hand - level.on_hand:
             changes.append(Change(level.id, "on_hand", delta, cause, document))
     ledger.post(changes, actor=actor, locked=locked)
+    tell_shop([locked[c.level_id] for c in changes], actor=actor)
     _wake_waiting([locked[c.level_id].item_id for c in changes if c.delta > 0])
     return len(changes)
 
@@ -87,6 +89,7 @@ def adjust(
         actor=actor,
         locked=locked,
     )
+    tell_shop(locked.values(), actor=actor)
     if delta > 0:
         _wake_waiting([locked[level_id].item_id])
 
@@ -106,8 +109,12 @@ def take_back(
     if bucket not in ("on_hand", "damaged"):
         raise ValueError(f"goods do not come back into {bucket}")
     level_id = ledger.open_levels([(store_id, item_id, location_id)])[item_id, location_id]
-    ledger.post([Change(level_id, bucket, quantity, "return", document)], actor=actor)
+    locked = ledger.lock([level_id])
+    ledger.post(
+        [Change(level_id, bucket, quantity, "return", document)], actor=actor, locked=locked
+    )
     if bucket == "on_hand":
+        tell_shop(locked.values(), actor=actor)
         _wake_waiting([item_id])
 
 

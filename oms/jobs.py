@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from oms import flow, wiring
 from oms.exceptions import sweep
 from oms.fulfillment import commands as fulfillment
-from oms.shopify import push, reconcile
+from oms.shopify import push, reconcile, subscriptions
 from routing import commands as routing
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,18 @@ def reconcile_orders() -> None:
     """Ask Shopify what changed lately, and take in what no message told us."""
     _answer("reconcile_orders")
     reconcile.reconcile_all()
+
+
+def check_stock() -> None:
+    """Compare stock with Shopify where nothing is under way."""
+    _answer("check_stock")
+    reconcile.check_all_stock()
+
+
+def mend_subscriptions() -> None:
+    """Create webhook subscriptions again that Shopify dropped."""
+    _answer("mend_subscriptions")
+    subscriptions.mend()
 
 
 def ring(name: str) -> bool:

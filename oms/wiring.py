@@ -78,6 +78,8 @@ JOBS: dict[str, Job] = {
     "push_outbox": Job("outbound", outbox.any_due),
     "sweep_exceptions": Job("sweep", every=5),
     "reconcile_orders": Job("sweep", every=60),
+    "check_stock": Job("sweep", every=600),
+    "mend_subscriptions": Job("sweep", every=300),
 }
 
 INVARIANTS = [

@@ -36,7 +36,8 @@ def any_due() -> bool:
     """Whether a message waits, for the scheduler that rings the bell."""
     return bool(
         fetch(
-            "SELECT 1 FROM core_inboxmessage WHERE state = 'new' AND due_at <= statement_timestamp() LIMIT 1"
+            "SELECT 1 FROM core_inboxmessage"
+            " WHERE state = 'new' AND due_at <= statement_timestamp() LIMIT 1"
         )
     )
 

@@ -41,6 +41,17 @@ def reconcile_all() -> int:
     return found
 
 
+def check_all_stock() -> int:
+    """Compare the stock of every active store; return how many levels were brought in line."""
+    changed = 0
+    for connection in Connection.objects.filter(active=True).select_related("store"):
+        try:
+            changed += check_stock(connection.store_id, client_for(connection))
+        except CallFailed as failure:
+            streams.failed(connection.store_id, STOCK, failure.reason)
+    return changed
+
+
 def reconcile_orders(store_id: int, client: Client) -> int:
     """Ask what changed since the last poll, and have fetched what we lack; return how many.
 

@@ -104,7 +104,7 @@ def test_promises_on_one_shelf_are_checked_on_their_sum(level: StockLevel) -> No
 def test_shipping_takes_units_off_the_shelf_and_off_the_promise(level: StockLevel) -> None:
     _, ids = promise(level, 3)
 
-    reservations.consume([(ids[0], 3)], actor=OLGA, document="test")
+    reservations.consume([(ids[0], 3, "test")], actor=OLGA)
 
     level.refresh_from_db()
     assert (level.on_hand, level.reserved) == (7, 0)
@@ -131,7 +131,7 @@ def test_a_promise_ends_only_once(level: StockLevel) -> None:
     before = StockEntry.objects.count()
 
     with pytest.raises(Refused, match="no longer promised"):
-        reservations.consume([(ids[0], 3)], actor=OLGA, document="test")
+        reservations.consume([(ids[0], 3, "test")], actor=OLGA)
 
     level.refresh_from_db()
     assert (level.on_hand, level.reserved) == (10, 0)

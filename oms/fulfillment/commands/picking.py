@@ -6,6 +6,7 @@ from django.db import transaction
 
 from inventory import ledger, reservations
 from inventory.ledger import Change
+from inventory.publishing import tell_shop
 from oms.core import timers
 from oms.core.actor import Actor
 from oms.core.clock import now
@@ -152,6 +153,7 @@ def short_pick(
         actor=actor,
         locked=locked,
     )
+    tell_shop(locked.values(), actor=actor)
     units.move([units.Move(line.line_id, "released", "open", missing)])
     execute(
         "UPDATE fulfillment_fulfillmentorderline SET quantity = %s, picked = %s WHERE id = %s",

@@ -4,21 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('core', '0003_exception_indexes'),
-        ('fulfillment', '0004_exception_indexes'),
-        ('inventory', '0003_storage'),
-        ('orders', '0005_find_indexes'),
+        ("core", "0003_exception_indexes"),
+        ("fulfillment", "0004_exception_indexes"),
+        ("inventory", "0003_storage"),
+        ("orders", "0005_find_indexes"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='fulfillmentorder',
-            index=models.Index(condition=models.Q(('remote_id__isnull', False)), fields=['remote_id'], name='fulfillment_order_remote'),
+            model_name="fulfillmentorder",
+            index=models.Index(
+                condition=models.Q(("remote_id__isnull", False)),
+                fields=["remote_id"],
+                name="fulfillment_order_remote",
+            ),
         ),
         migrations.AddIndex(
-            model_name='parcel',
-            index=models.Index(fields=['tracking_number'], name='parcel_tracking'),
+            model_name="parcel",
+            index=models.Index(fields=["tracking_number"], name="parcel_tracking"),
         ),
     ]

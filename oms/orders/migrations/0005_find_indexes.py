@@ -6,23 +6,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('core', '0003_exception_indexes'),
-        ('orders', '0004_exception_indexes'),
+        ("core", "0003_exception_indexes"),
+        ("orders", "0004_exception_indexes"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(django.db.models.functions.text.Right(models.Func(models.F('phone'), models.Value('\\D'), models.Value(''), models.Value('g'), function='regexp_replace'), 9), condition=models.Q(('phone', ''), _negated=True), name='customer_phone'),
+            model_name="customer",
+            index=models.Index(
+                django.db.models.functions.text.Right(
+                    models.Func(
+                        models.F("phone"),
+                        models.Value("\\D"),
+                        models.Value(""),
+                        models.Value("g"),
+                        function="regexp_replace",
+                    ),
+                    9,
+                ),
+                condition=models.Q(("phone", ""), _negated=True),
+                name="customer_phone",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Reverse('name'), 'text_pattern_ops'), name='order_name_suffix'),
+            model_name="order",
+            index=models.Index(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Reverse("name"), "text_pattern_ops"
+                ),
+                name="order_name_suffix",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(django.db.models.functions.text.Right(models.Func(models.F('phone'), models.Value('\\D'), models.Value(''), models.Value('g'), function='regexp_replace'), 9), condition=models.Q(('phone', ''), _negated=True), name='order_phone'),
+            model_name="order",
+            index=models.Index(
+                django.db.models.functions.text.Right(
+                    models.Func(
+                        models.F("phone"),
+                        models.Value("\\D"),
+                        models.Value(""),
+                        models.Value("g"),
+                        function="regexp_replace",
+                    ),
+                    9,
+                ),
+                condition=models.Q(("phone", ""), _negated=True),
+                name="order_phone",
+            ),
         ),
     ]
