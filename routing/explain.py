@@ -116,7 +116,8 @@ def _more_parcels(data: Mapping[str, Any], skus: Mapping[int, str]) -> tuple[str
     )
     return (
         f"Short of {sku}{others}",
-        f"{held} of {wanted} {sku} free; {data['lines']} of {data['of']} lines{_away(data['km'])}",
+        f"{data['lines']} of {data['of']} lines free, of {sku} {held} of {wanted}"
+        f"{_away(data['km'])}",
         change,
     )
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from babel.numbers import format_currency, get_currency_symbol
 from django.utils import timezone
 
-LOCALE = "en_GB"
+LOCALE = "en"
 SOON = timedelta(hours=1)
 
 

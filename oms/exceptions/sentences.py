@@ -48,7 +48,7 @@ def stock_short(f: Facts) -> str:
     names = {"place": f["location"], "goods": f["title"] or f["sku"]}
     on_hand = f"{f['on_hand']:,}".replace("-", "−")
     if not f["reserved"]:
-        return _fit(f"{{place}} has {on_hand} × {{goods}}: more was sold than was there", **names)
+        return _fit(f"{{place}} is {-f['on_hand']:,} short of {{goods}}", **names)
     promised = f"{f['reserved']:,} {'is' if f['reserved'] == 1 else 'are'} promised"
     loses = "1 order loses" if f["orders"] == 1 else f"{f['orders']:,} orders lose"
     return _fit(f"{{place}} has {on_hand} × {{goods}}, {promised}: {loses}", **names)

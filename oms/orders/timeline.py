@@ -135,10 +135,10 @@ def sentence(event: Event) -> str:
     facts = _Facts(event.data)
     if "amount" in facts and "currency" in facts:
         facts["money"] = words.money(Decimal(str(facts["amount"])), facts["currency"])
-    return _ONE_UNIT.sub("1 unit", template.format_map(facts))
+    return _ONE_UNIT.sub(r"1 \1unit", template.format_map(facts))
 
 
-_ONE_UNIT = re.compile(r"\b1 units\b")
+_ONE_UNIT = re.compile(r"\b1 (cancelled )?units\b")
 
 
 class _Facts(dict[str, Any]):

@@ -27,7 +27,7 @@ def count_of(count: int, noun: str) -> str:
 
 def money(amount: Decimal, currency: str) -> str:
     """£1,234.50. The sign stands in front: −£24.00."""
-    text = format_currency(abs(amount), currency, locale="en_GB")
+    text = format_currency(abs(amount), currency, locale="en")
     return f"−{text}" if amount < 0 else text
 
 

@@ -29,6 +29,8 @@ from oms.shopify.remote_orders import read_money, read_order
 from returns import commands as returns
 
 ORDER_FOUND = "switchyard/order_found"
+# What Shopify adds to the name of a product that comes in one kind only.
+NO_VARIANTS = " - Default Title"
 GRAMS = {"GRAMS": 1, "KILOGRAMS": 1000, "OUNCES": 28.349523125, "POUNDS": 453.59237}
 
 
@@ -206,7 +208,7 @@ def import_items(store: Store, client: Client) -> int:
         Item(
             store=store,
             sku=sku,
-            title=row["displayName"],
+            title=row["displayName"].removesuffix(NO_VARIANTS),
             barcode=(row["barcode"] or "")[:64],
             price=row["price"],
             weight_grams=_grams(row["inventoryItem"]),

@@ -59,7 +59,7 @@ def test_rows_stand_in_groups_with_their_sentence_order_and_owner():
     words = words_of(signed_in("ops").get("/queue/"))
     assert "Overdue 1 row" in words
     assert "Line 1 has SKU LATE, and no item carries it" in words
-    assert f"{late.order.name} US$10.00 unclaimed 48 min late" in words
+    assert f"{late.order.name} $10.00 unclaimed 48 min late" in words
     assert words.index("Later 1 row") > words.index("Overdue 1 row")
 
 
@@ -79,7 +79,7 @@ def test_the_panel_shows_the_failing_check_its_facts_and_the_ways_out():
     effect = words[words.index("Ways out") :]
     heads = [effect.index(f" {head} ") for head in ("Stock", "Money", "Date", "Message")]
     assert heads == sorted(heads)
-    assert "Money US$0.00" in effect
+    assert "Money $0.00" in effect
     assert "Nobody has it yet." in words
 
 

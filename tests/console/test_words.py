@@ -33,7 +33,7 @@ def test_money_has_its_sign_its_zero_and_its_dash():
     assert words.money(Decimal("-24"), "GBP") == "−£24.00"
     assert words.money(Decimal("0"), "GBP") == "£0.00"
     assert words.money(None, "GBP") == "—"
-    assert words.money(Decimal("123456789"), "JPY") == "JP¥123,456,789"
+    assert words.money(Decimal("123456789"), "JPY") == "¥123,456,789"
 
 
 def test_a_column_leaves_the_currency_to_its_heading():

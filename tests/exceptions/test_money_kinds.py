@@ -67,7 +67,7 @@ def test_a_refused_refund_differs_until_it_is_sent_again():
         later=SOON,
     )
 
-    assert in_words(case) == "Refund is US$10.00 short: gift card is disabled"
+    assert in_words(case) == "Refund is $10.00 short: gift card is disabled"
     assert (case.at_stake, case.facts["failed_refund"]) == (10, refund.pk)
     # One cause, one case: the refused write of a refund is not shown a second time.
     assert swept("write_back_failed").found == 0
@@ -79,7 +79,7 @@ def test_a_refund_that_never_became_a_write_is_not_believed_to_be_on_its_way():
 
     assert swept("refund_differs", SOON).opened == 1
     assert in_words(open_case("refund_differs")) == (
-        "US$10.00 to give back, and nothing is on its way"
+        "$10.00 to give back, and nothing is on its way"
     )
 
 
@@ -89,13 +89,13 @@ def test_an_accepted_refund_is_believed_for_three_days_unless_a_part_was_refused
 
     assert swept("refund_differs", SOON).found == 0
     assert swept("refund_differs", timedelta(days=4)).opened == 1
-    assert in_words(open_case("refund_differs")) == "Refund is US$8.00 short; US$12.00 went back"
+    assert in_words(open_case("refund_differs")) == "Refund is $8.00 short; $12.00 went back"
 
     refund.refresh_from_db()
     refused = gateway(refund.order, "8.00", refund.remote_id, status="failure")
     payments.record(store_id=refund.store_id, transactions=[refused], actor=SHOPIFY)
     assert swept("refund_differs", SOON).found == 1
-    assert in_words(open_case("refund_differs")) == "Refund is US$8.00 short: card is disabled"
+    assert in_words(open_case("refund_differs")) == "Refund is $8.00 short: card is disabled"
 
 
 def test_money_moved_outside_differs_until_it_is_accepted():
@@ -109,7 +109,7 @@ def test_money_moved_outside_differs_until_it_is_accepted():
         later=SOON,
     )
 
-    assert in_words(case) == "Refunded US$7.00 more than the lines say"
+    assert in_words(case) == "Refunded $7.00 more than the lines say"
     assert case.facts["outside_refund"] == Refund.objects.earliest("pk").pk
 
 
@@ -120,7 +120,7 @@ def test_money_moved_at_the_gateway_with_no_refund_differs_too():
 
     case = open_case("refund_differs")
     assert (in_words(case), case.facts["outside_refund"]) == (
-        "Refunded US$7.00 more than the lines say",
+        "Refunded $7.00 more than the lines say",
         None,
     )
 
@@ -143,7 +143,7 @@ def test_a_proposal_that_nobody_decides_on_is_shown_after_a_day():
         again=lambda: Refund.objects.update(state="proposed"),
     )
 
-    assert in_words(case).startswith("Refund of US$10.00 waits for approval since ")
+    assert in_words(case).startswith("Refund of $10.00 waits for approval since ")
 
 
 def test_a_return_that_brings_less_is_shown_once_it_is_decided_or_after_two_days():

@@ -62,7 +62,7 @@ def test_stock_sold_below_zero_with_nothing_promised_is_shown_too():
 
     case = open_case("stock_short")
     assert (case.facts["missing"], case.facts["losing"]) == (1, [])
-    assert in_words(case) == "East has −1 × Mug: more was sold than was there"
+    assert in_words(case) == "East is 1 short of Mug"
 
 
 def test_a_growing_shortage_refreshes_the_facts_of_the_same_case():

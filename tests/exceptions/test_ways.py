@@ -62,7 +62,7 @@ def test_an_unroutable_order_is_routed_again_at_once():
     case = open_case("unroutable")
     assert four_lines(case, "route_again") == (
         "reserved where units are free now, else unchanged",
-        "US$0.00",
+        "$0.00",
         "as soon as a location has the units",
         "none",
     )
@@ -264,8 +264,8 @@ def test_a_refused_refund_is_sent_again_or_given_up_as_previewed():
     refund = refused_refund()
     swept("refund_differs", SOON)
     case = open_case("refund_differs")
-    assert four_lines(case, "pay_again")[1] == "US$10.00 goes back to the customer, once"
-    assert four_lines(case, "give_up")[1] == "nothing moves; US$10.00 is no longer owed"
+    assert four_lines(case, "pay_again")[1] == "$10.00 goes back to the customer, once"
+    assert four_lines(case, "give_up")[1] == "nothing moves; $10.00 is no longer owed"
     assert offers(case)["accept"].hindrance == "too little went back, not too much"
 
     take(case, "pay_again", actor=fay())
@@ -285,7 +285,7 @@ def test_money_that_moved_outside_is_accepted_as_previewed():
     take_in(outside(order, "7.00"))
     swept("refund_differs", SOON)
     case = open_case("refund_differs")
-    assert four_lines(case, "accept")[1] == "nothing moves; US$7.00 that went back counts as owed"
+    assert four_lines(case, "accept")[1] == "nothing moves; $7.00 that went back counts as owed"
 
     take(case, "accept", actor=fay(), reason="broken cup")
 
@@ -327,7 +327,7 @@ def test_goods_of_a_cancelled_order_are_asked_back():
     case = open_case("cancelled_after_ship")
     assert four_lines(case, "ask_back")[:2] == (
         "2 units expected back; on the shelf once inspected",
-        "US$0.00",
+        "$0.00",
     )
 
     take(case, "ask_back")

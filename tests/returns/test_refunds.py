@@ -45,7 +45,7 @@ def test_a_return_is_refunded_at_what_its_units_cost():
     assert refund.proposed_by == "user:Sam Support"
     (row,) = refund.lines.all()
     assert (row.quantity, row.amount) == (2, Decimal("20.00"))
-    assert sentences(order, "refund.") == [f"Refund of US$20.00 proposed: {rma.number}"]
+    assert sentences(order, "refund.") == [f"Refund of $20.00 proposed: {rma.number}"]
     # A proposal owes nothing and tells nobody.
     assert columns(order) == (Decimal("35.00"), Decimal("35.00"))
     assert not told("refund.create")
@@ -66,7 +66,7 @@ def test_approving_owes_the_money_and_sends_it_once():
     entry = MoneyEntry.objects.get(source=f"refund:{refund.pk}")
     assert (entry.column, entry.cause, entry.amount) == ("owed", "refund", Decimal("-10.00"))
     assert told("refund.create") == [(f"refund:{refund.pk}", {"refund_id": refund.pk})]
-    assert sentences(order, "refund.approved") == ["Refund of US$10.00 approved"]
+    assert sentences(order, "refund.approved") == ["Refund of $10.00 approved"]
     assert footprint() == before
     assert_sound()
 
@@ -148,7 +148,7 @@ def test_delivery_goes_back_when_asked_and_only_once():
     rma = inspected(order, 1)
 
     assert (first.owed, first.shipping) == (Decimal("14.00"), Decimal("4.00"))
-    with pytest.raises(Refused, match=r"US\$1\.00 of the delivery can go back, not US\$2\.00"):
+    with pytest.raises(Refused, match=r"\$1\.00 of the delivery can go back, not \$2\.00"):
         refunds.propose(rma_id=rma.pk, actor=SAM, shipping=Decimal("2.00"))
     with pytest.raises(Refused, match="below zero"):
         refunds.propose(rma_id=rma.pk, actor=SAM, shipping=Decimal("-1.00"))
@@ -162,7 +162,7 @@ def test_delivery_goes_back_when_asked_and_only_once():
         ("-5", "above zero"),
         ("1.005", "has more digits than USD knows"),
         ("NaN", "is a number"),
-        ("35.01", r"US\$35\.00 can go back on this order, not US\$35\.01"),
+        ("35.01", r"\$35\.00 can go back on this order, not \$35\.01"),
     ],
 )
 def test_goodwill_that_makes_no_sense_is_refused(amount, words):
@@ -184,7 +184,7 @@ def test_goodwill_says_what_it_is_for():
     refund = goodwill(order, "5.00")
 
     assert (refund.origin, refund.owed) == ("goodwill", Decimal("5.00"))
-    assert sentences(order, "refund.") == ["Refund of US$5.00 proposed: late"]
+    assert sentences(order, "refund.") == ["Refund of $5.00 proposed: late"]
 
 
 def test_never_more_than_was_captured_goes_back():
@@ -193,7 +193,7 @@ def test_never_more_than_was_captured_goes_back():
     refunds.approve(refund_id=first.pk, actor=FAY)
     before = footprint()
 
-    with pytest.raises(Refused, match=r"US\$15\.00 can go back on this order, not US\$20\.00"):
+    with pytest.raises(Refused, match=r"\$15\.00 can go back on this order, not \$20\.00"):
         refunds.approve(refund_id=second.pk, actor=FAY)
 
     second.refresh_from_db()
@@ -231,8 +231,8 @@ def test_above_the_limit_a_second_person_approves_click_by_click_or_at_once():
         refunds.approve(refund_id=second.pk, actor=sam())
 
     assert refusal.value.sentence == (
-        "Sam proposed this refund and may approve up to US$50.00 of an order alone"
-        " (US$40.00 so far); a second person has to approve it."
+        "Sam proposed this refund and may approve up to $50.00 of an order alone"
+        " ($40.00 so far); a second person has to approve it."
     )
     assert footprint() == before
     assert refunds.approve(refund_id=second.pk, actor=fay()).state == "approved"
@@ -276,7 +276,7 @@ def test_a_refused_refund_stays_owed_until_it_is_sent_again():
     refund.refresh_from_db()
     assert (refund.state, refund.error) == ("approved", "")
     assert sentences(order, "refund.failed") == [
-        "Refund of US$10.00 refused by Shopify: card expired"
+        "Refund of $10.00 refused by Shopify: card expired"
     ]
     assert columns(order) == (Decimal("25.00"), Decimal("35.00"))
     assert_sound()

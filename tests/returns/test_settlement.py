@@ -47,7 +47,7 @@ def test_our_refund_is_known_by_the_key_in_its_note():
     assert answer.remote_id and answer.submitted_at
     assert Refund.objects.count() == 1
     assert columns(order) == (Decimal("25.00"), Decimal("25.00"))
-    assert sentences(order, "refund.submitted") == ["Refund of US$10.00 accepted by Shopify"]
+    assert sentences(order, "refund.submitted") == ["Refund of $10.00 accepted by Shopify"]
     assert_sound()
 
 
@@ -113,7 +113,7 @@ def test_cancelled_units_are_owed_back_once_whatever_is_told_first(told_first):
 
     assert (refund.origin, refund.state, refund.owed) == ("cancel", "submitted", Decimal("20.00"))
     assert columns(order) == (Decimal("15.00"), Decimal("15.00"))
-    assert sentences(order, "refund.") == ["Refund of US$20.00 for 2 cancelled units"]
+    assert sentences(order, "refund.") == ["Refund of $20.00 for 2 cancelled units"]
 
 
 def test_the_whole_order_taken_off_takes_its_delivery_with_it():
@@ -158,7 +158,7 @@ def test_money_without_a_reason_is_outside_until_a_person_accepts_it():
     assert columns(order) == (Decimal("28.00"), Decimal("28.00"))
     assert footprint() == before
     assert sentences(order, "refund.accepted") == [
-        "Refund made outside is accepted: US$7.00 more is owed; scratched"
+        "Refund made outside is accepted: $7.00 more is owed; scratched"
     ]
     assert_sound()
 
