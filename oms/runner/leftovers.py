@@ -35,6 +35,15 @@ def remember(path: Path, pid: int, shows: str, stop_signal: signal.Signals) -> N
     unfinished.replace(path)
 
 
+def pid_of(state: Path, name: str) -> int | None:
+    """The process of a program that runs on this state folder, if it does."""
+    try:
+        note = json.loads((state / "run" / f"{name}.pid").read_text())
+    except FileNotFoundError:
+        return None
+    return note["pid"] if note["shows"] in command_of(note["pid"]) else None
+
+
 def kill_strays(state: Path) -> None:
     """Kill what still carries our mark: children of a program that died before its own children."""
     for pid in strays(state):

@@ -130,7 +130,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_tie_to_parent(program.orphan_signal),
+                preexec_fn=tie_to_parent(program.orphan_signal),
             )
         shows = program.shows or " ".join(program.command)
         leftovers.remember(self._pid_path(program), process.pid, shows, program.stop_signal)
@@ -190,7 +190,7 @@ def truncate_log(path: Path) -> None:
             os.truncate(path, 0)
 
 
-def _tie_to_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
+def tie_to_parent(orphan_signal: signal.Signals) -> Callable[[], None] | None:
     """Have the kernel end a child when we die, even by kill -9. Only Linux offers this."""
     if sys.platform != "linux":
         return None

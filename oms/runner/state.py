@@ -6,6 +6,7 @@ import fcntl
 import os
 import pwd
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ NEEDED_MB = 300
 # Everything we ever make in a state folder. Wiping removes these by name and nothing else, so that
 # a state folder set to a place with other files in it costs nobody those files.
 CONTENTS = ("postgres", "postgres.new", "valkey", "store", "logs", "run", "bin", "feed.json")
+# Those of them that a system cannot make anew.
+DATA = ("postgres", "valkey", "store", "secret_key")
 
 
 class CannotStart(Exception):
@@ -108,6 +111,24 @@ def wipe(state: Path) -> None:
     shutil.rmtree(addresses.socket_folder(state), ignore_errors=True)
 
 
+def keep_copy(state: Path, copy: Path) -> None:
+    """Copy the data of a system that does not run, so that another run can begin from it."""
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir(mode=0o700, parents=True)
+    for name in DATA:
+        _copy_as_it_is(_data_folder(state, name) / name, copy / name)
+
+
+def put_back(state: Path, copy: Path) -> None:
+    """Begin from a kept copy: the state folder is empty but for its logs."""
+    make_server_folders(state)
+    for name in DATA:
+        target = _data_folder(state, name) / name
+        if target.is_dir():
+            target.rmdir()
+        _copy_as_it_is(copy / name, target)
+
+
 def wipe_abandoned_test_runs() -> None:
     """Remove the state of test runs that were killed before they could do it themselves."""
     for state in (addresses.PROJECT / ".state").glob("test-*"):
@@ -161,6 +182,17 @@ def _make_private(folder: Path, owner: str | None) -> None:
         )
     os.chown(folder, uid, -1)
     folder.chmod(0o700)
+
+
+def _data_folder(state: Path, name: str) -> Path:
+    return server_folder(state) if name in ("postgres", "valkey") else state
+
+
+def _copy_as_it_is(source: Path, target: Path) -> None:
+    # The servers' files belong to their account and are closed to everyone else.
+    made = subprocess.run(["cp", "-a", source, target], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise CannotStart(f"{source} could not be copied: {made.stderr.strip()}")
 
 
 def _anyone_may_enter(folder: Path) -> bool:

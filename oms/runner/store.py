@@ -68,6 +68,13 @@ def seed_facts(store_url: str) -> dict[str, Any]:
     return _call(urllib.request.Request(f"{store_url}/sandbox/seed"))
 
 
+def export(store_url: str) -> list[dict[str, Any]]:
+    """The store's own account of every order: units, money, work, parcels, refunds."""
+    answer = _call(urllib.request.Request(f"{store_url}/sandbox/export?type=orders"))
+    orders: list[dict[str, Any]] = answer["orders"]
+    return orders
+
+
 def end_feed(note: Path) -> None:
     note.unlink(missing_ok=True)
 

@@ -24,6 +24,7 @@ FLOORS = {
     "oms.wiring": ROOF,
     "oms.jobs": ROOF,
     "oms.figures": ROOF,
+    "oms.agreement": ROOF,
     "oms.bench": ROOF,
     "oms.settings": ROOF,
     "oms.urls": ROOF,

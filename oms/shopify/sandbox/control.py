@@ -248,6 +248,14 @@ def order_row(store, order):
             }
             for each in store.where("Fulfillment", "order_id", order["id"])
         ],
+        "refunds": [
+            {
+                "id": gid_of(each),
+                "note": each["note"],
+                "units": sum(line["quantity"] for line in each["lines"]),
+            }
+            for each in order["refunds"]
+        ],
     }
 
 
