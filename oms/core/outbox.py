@@ -128,6 +128,21 @@ def claim(*, limit: int, lease_seconds: int, topics: Iterable[str] | None = None
     ]
 
 
+def renew(intents: Iterable[Intent], *, lease_seconds: int) -> set[int]:
+    """Hold on to claimed intents; the ids of those that nobody has taken over meanwhile."""
+    held = list(intents)
+    rows = fetch(
+        """
+        UPDATE core_outboxintent o SET lease_until = now() + make_interval(secs => %s)
+        FROM unnest(%s::bigint[], %s::bigint[]) AS t(id, token)
+        WHERE o.id = t.id AND o.lease_token = t.token AND o.state = 'sending'
+        RETURNING o.id
+        """,
+        [lease_seconds, [intent.id for intent in held], [intent.lease_token for intent in held]],
+    )
+    return {row[0] for row in rows}
+
+
 def any_due() -> bool:
     """Whether an intent waits, for the scheduler that rings the bell."""
     return bool(

@@ -6,16 +6,14 @@ What it raises is settled here for those of its intents that it had not settled 
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
-from django.db import connection
+from django.db import Error, connection
 
 from oms.core import outbox
 from oms.core.errors import Refused
 from oms.core.outbox import Intent
-from oms.core.sql import fetch
 from oms.shopify.client import Client, client_for
 from oms.shopify.models import Connection
 from oms.shopify.outcomes import CallFailed, OutcomeUnknown, Rejected
@@ -26,9 +24,10 @@ Handler = Callable[[Client, Sequence[Intent]], None]
 
 TOGETHER = 10
 THREADS = 4
-# A call may take a minute with its waits; a handler reads, then writes. The lease outlives both.
-LEASE_SECONDS = 240
-LATEST_START_SECONDS = 60
+# Held on to while a worker lives, so this is how long its intents wait when it was killed. Longer
+# than a call waits for its answer: what was on the wire has ended when it is read back.
+LEASE_SECONDS = 30
+RENEW_EVERY_SECONDS = 8
 # What a handler may trip over in facts or an answer that it did not expect.
 DEFECTS = (ArithmeticError, AttributeError, LookupError, Refused, TypeError, ValueError)
 PAUSED_SECONDS = 300.0
@@ -39,7 +38,6 @@ def drain(handlers: Mapping[str, Handler], *, limit: int, threads: int = THREADS
     intents = outbox.claim(limit=limit, lease_seconds=LEASE_SECONDS, topics=list(handlers))
     if not intents:
         return 0
-    claimed = time.monotonic()
     connections = {
         each.store_id: each
         for each in Connection.objects.filter(store_id__in={i.store_id for i in intents})
@@ -52,16 +50,32 @@ def drain(handlers: Mapping[str, Handler], *, limit: int, threads: int = THREADS
                 reason = "The connection to the store is switched off."
                 outbox.retry(intent, reason=reason, retry_in_seconds=PAUSED_SECONDS)
         else:
-            jobs.append((handlers[part[0].topic], client_for(store), part, claimed))
+            jobs.append((handlers[part[0].topic], client_for(store), part))
 
     if threads == 1:
         for job in jobs:
             _work(*job)
     else:
         with ThreadPoolExecutor(min(threads, len(jobs) or 1)) as pool:
-            for future in [pool.submit(_work_and_hang_up, *job) for job in jobs]:
+            futures = [pool.submit(_work_and_hang_up, *job) for job in jobs]
+            while wait(futures, timeout=RENEW_EVERY_SECONDS).not_done:
+                _renew(intents)
+            for future in futures:
                 future.result()
     return len(intents)
+
+
+def hold(intents: Sequence[Intent]) -> set[int]:
+    """Asked just before something is sent: the ids of those that are still ours to send.
+
+    A worker that stood still past its lease finds that somebody else has told it meanwhile.
+    """
+    return outbox.renew(intents, lease_seconds=LEASE_SECONDS)
+
+
+def hold_one(intent: Intent) -> None:
+    if not hold([intent]):
+        raise OutcomeUnknown("Somebody else has taken over.")
 
 
 def settle(intent: Intent, failure: CallFailed) -> None:
@@ -91,11 +105,19 @@ def _parts(intents: Sequence[Intent]) -> list[list[Intent]]:
     ]
 
 
-def _work(handler: Handler, client: Client, part: Sequence[Intent], claimed: float) -> None:
-    if time.monotonic() - claimed > LATEST_START_SECONDS:
-        # Begun now it might outlive its lease, and somebody else would send it as well.
-        for intent in part:
-            outbox.retry(intent, reason="Its turn came too late.", retry_in_seconds=0)
+def _renew(intents: Sequence[Intent]) -> None:
+    try:
+        hold(intents)
+    except Error as error:
+        # The leases run out, and what is not sent by then is asked for again before it is sent.
+        log.warning("the leases could not be renewed: %s", error)
+        connection.close()
+
+
+def _work(handler: Handler, client: Client, part: Sequence[Intent]) -> None:
+    held = hold(part)
+    part = [intent for intent in part if intent.id in held]
+    if not part:
         return
     try:
         handler(client, part)
@@ -105,11 +127,11 @@ def _work(handler: Handler, client: Client, part: Sequence[Intent], claimed: flo
             settle(intent, failure)
     except DEFECTS as error:
         log.exception("%s of %s could not be sent", len(part), part[0].topic)
-        _find_poison(handler, client, part, claimed, error)
+        _find_poison(handler, client, part, error)
 
 
 def _find_poison(
-    handler: Handler, client: Client, part: Sequence[Intent], claimed: float, error: Exception
+    handler: Handler, client: Client, part: Sequence[Intent], error: Exception
 ) -> None:
     """One of them breaks the handler: each is tried alone, and read back first, for it may have
     been sent. The one that breaks it again goes to a person."""
@@ -117,23 +139,15 @@ def _find_poison(
         reason = f"Switchyard could not send it: {type(error).__name__}: {error}"
         outbox.rejected(part[0], reason=reason[:2000])
         return
-    held = set(
-        fetch(
-            "SELECT id, lease_token FROM core_outboxintent"
-            " WHERE id = ANY(%s::bigint[]) AND state = 'sending'",
-            [[intent.id for intent in part]],
-        )
-    )
+    held = hold(part)
     for intent in part:
-        if (intent.id, intent.lease_token) in held:
+        if intent.id in held:
             intent.was_unknown = True
-            _work(handler, client, [intent], claimed)
+            _work(handler, client, [intent])
 
 
-def _work_and_hang_up(
-    handler: Handler, client: Client, part: Sequence[Intent], claimed: float
-) -> None:
+def _work_and_hang_up(handler: Handler, client: Client, part: Sequence[Intent]) -> None:
     try:
-        _work(handler, client, part, claimed)
+        _work(handler, client, part)
     finally:
         connection.close()

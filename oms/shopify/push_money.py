@@ -15,7 +15,7 @@ from oms.shopify.client import Client
 from oms.shopify.documents import document
 from oms.shopify.gids import gid, number_of
 from oms.shopify.outcomes import CallFailed, OutcomeUnknown, Rejected
-from oms.shopify.push import backoff_seconds, settle
+from oms.shopify.push import backoff_seconds, hold_one, settle
 from returns.models import Refund
 from returns.refunds import mark_failed, mark_submitted
 from returns.settlement import note_of
@@ -75,6 +75,7 @@ def _create_refund(client: Client, intent: Intent, refund: Refund) -> None:
     }
     if refund.shipping:
         body["shipping"] = {"amount": format(refund.shipping, "f")}
+    hold_one(intent)
     failpoint("shopify.refund.before_send")
     payload = _keyed(client, intent, body)
     failpoint("shopify.refund.after_send")
@@ -205,6 +206,7 @@ def _ask_to_cancel(client: Client, intent: Intent, order_gid: str) -> None:
         ),
         "staffNote": str(intent.params.get("note", ""))[:255],
     }
+    hold_one(intent)
     failpoint("shopify.cancel.before_send")
     payload = client.mutate(document("order_cancel"), body)
     failpoint("shopify.cancel.after_send")

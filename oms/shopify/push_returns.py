@@ -16,7 +16,7 @@ from oms.shopify.client import Client
 from oms.shopify.documents import document
 from oms.shopify.gids import gid, number_of
 from oms.shopify.outcomes import CallFailed, Rejected
-from oms.shopify.push import settle
+from oms.shopify.push import hold_one, settle
 from returns.commands import record_remote
 from returns.models import RMA
 
@@ -75,6 +75,7 @@ def _create(client: Client, intent: Intent, rma: RMA) -> None:
             }
         )
     body = {"orderId": gid("Order", rma.order.remote_id), "returnLineItems": lines}
+    hold_one(intent)
     failpoint("shopify.return.before_send")
     payload = client.mutate(document("return_create"), {"return": body})
     failpoint("shopify.return.after_send")
@@ -161,6 +162,7 @@ def _change(client: Client, intent: Intent, rma: RMA) -> None:
         name, body = "return_cancel", {"id": remote_gid}
     else:
         name, body = "return_close", {"id": remote_gid}
+    hold_one(intent)
     failpoint("shopify.return.before_send")
     client.mutate(document(name), body)
     failpoint("shopify.return.after_send")

@@ -16,7 +16,7 @@ from oms.shopify.client import Client, payload_of
 from oms.shopify.documents import document, repeated
 from oms.shopify.gids import gid, number_of
 from oms.shopify.outcomes import CallFailed, OutcomeUnknown, Rejected
-from oms.shopify.push import backoff_seconds, settle
+from oms.shopify.push import backoff_seconds, hold, hold_one, settle
 from oms.shopify.remote_work import Move, Part
 
 # Shopify routes an order itself first; until then there is nothing to move or to fulfill.
@@ -69,6 +69,8 @@ def assign(client: Client, intents: Sequence[Intent]) -> None:
 
 
 def _send_moves(client: Client, planned: Sequence[tuple[Intent, list[Move]]]) -> None:
+    held = hold([intent for intent, _ in planned])
+    planned = [(intent, moves) for intent, moves in planned if intent.id in held]
     rows = [(intent, move) for intent, moves in planned for move in moves]
     if not rows:
         return
@@ -185,6 +187,8 @@ def _is_all_there_is(intent: Intent, remote: remote_work.RemoteOrder, fact: dict
 
 
 def _send_fulfillments(client: Client, ready: Sequence[tuple[Intent, dict[str, Any]]]) -> None:
+    held = hold([intent for intent, _ in ready])
+    ready = [(intent, body) for intent, body in ready if intent.id in held]
     if not ready:
         return
     failpoint("shopify.fulfillment.before_send")
@@ -234,6 +238,7 @@ def _create_in_parts(client: Client, intent: Intent, fact: dict[str, Any]) -> No
                 _bring_here(client, intent, remote, fact | {"units": part}, sum(short.values()))
                 return
             body = _fulfillment_input(fact, parts)
+            hold_one(intent)
             client.mutate(document("fulfillment_create"), {"fulfillment": body})
     except CallFailed as failure:
         settle(intent, failure)
@@ -338,6 +343,8 @@ def create_events(client: Client, intents: Sequence[Intent]) -> None:
                 outbox.applied(intent, answer="found by status and time")
             else:
                 ready.append((intent, event))
+    held = hold([intent for intent, _ in ready])
+    ready = [(intent, event) for intent, event in ready if intent.id in held]
     if not ready:
         return
     failpoint("shopify.event.before_send")
