@@ -46,9 +46,10 @@ def units_of(request: HttpRequest, prefix: str) -> dict[int, int]:
     counts = {}
     for field, value in request.POST.items():
         name, _, id_ = field.rpartition("-")
-        if name != prefix or not id_.isdecimal() or not value.strip():
+        written = str(value).strip()
+        if name != prefix or not id_.isdecimal() or not written:
             continue
-        counts[int(id_[:18])] = whole_number(value)
+        counts[int(id_[:18])] = whole_number(written)
     return {id_: count for id_, count in counts.items() if count}
 
 

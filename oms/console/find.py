@@ -6,6 +6,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower, Reverse
@@ -208,13 +209,13 @@ def _by_remote_id(question: Question, store: Store) -> Iterator[Hit]:
     kind, remote_id = question.remote_type, question.remote_id
     for name, model, path in _REMOTE:
         if kind in ("", name):
-            rows = model.objects.filter(store=store, remote_id=remote_id)
+            rows: QuerySet[Any] = model.objects.filter(store=store, remote_id=remote_id)
             for row in rows.select_related(path) if path else rows:
-                order = getattr(row, path) if path else row
+                order: Order = getattr(row, path) if path else row
                 yield _order(order, f"{name} {remote_id}", exact=True)
     if kind in ("", "Return"):
-        rows = RMA.objects.filter(store=store, remote_id=remote_id).select_related("order")
-        yield from map(_return, rows)
+        returns = RMA.objects.filter(store=store, remote_id=remote_id).select_related("order")
+        yield from map(_return, returns)
     if kind == "Customer":
         people = Customer.objects.filter(store=store, remote_id=remote_id)
         yield from _orders(_newest(Order.objects.filter(customer__in=people)), all_exact=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -121,20 +122,20 @@ def matching(store: Store, filters: Filters, zone: ZoneInfo) -> QuerySet[Order]:
     return found
 
 
-def _held() -> QuerySet[Hold]:
+def _held() -> QuerySet[Hold, Any]:
     return Hold.objects.filter(released_at=None).values("order_id")
 
 
-def _backordered() -> QuerySet[OrderLine]:
+def _backordered() -> QuerySet[OrderLine, Any]:
     return OrderLine.objects.filter(backordered__gt=0).values("order_id")
 
 
-def _unknown() -> QuerySet[OrderLine]:
+def _unknown() -> QuerySet[OrderLine, Any]:
     lines = OrderLine.objects.filter(item=None, ships=True, open__gt=0)
     return lines.values("order_id")
 
 
-def _at_work() -> QuerySet[FulfillmentOrder]:
+def _at_work() -> QuerySet[FulfillmentOrder, Any]:
     states = ("planned", "released", "picking", "packed")
     return FulfillmentOrder.objects.filter(state__in=states).values("order_id")
 
