@@ -152,11 +152,17 @@ def _record(
     for line in wanted:
         got = placed.get(line.line_id, 0)
         from_backorder = min(got, line.backordered)
-        batch.moves.append(units.Move(line.line_id, "backordered", "reserved", from_backorder))
-        batch.moves.append(units.Move(line.line_id, "open", "reserved", got - from_backorder))
-        if answer.served:
-            rest = line.open - (got - from_backorder)
-            batch.moves.append(units.Move(line.line_id, "open", "backordered", rest))
+        from_open = got - from_backorder
+        rest = line.open - from_open if answer.served else 0
+        batch.moves += [
+            units.Move(line.line_id, source, target, quantity)
+            for source, target, quantity in (
+                ("backordered", "reserved", from_backorder),
+                ("open", "reserved", from_open),
+                ("open", "backordered", rest),
+            )
+            if quantity
+        ]
     total = sum(placed.values())
     waiting = sum(quantity for _, quantity in answer.short)
     outcome = "routed" if not waiting else "partly" if total else "waits"
@@ -208,7 +214,7 @@ def _write(store_id: int, batch: _Batch, actor: Actor) -> None:
         ),
     )
     _write_work(store_id, batch, reserved, decision_of)
-    units.move(m for m in batch.moves if m.quantity)
+    units.move(batch.moves)
     timeline.record_many(batch.events)
     timers.stop("route", batch.finished)
     timers.postpone(kind="route", waits=batch.postponed)

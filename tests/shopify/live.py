@@ -33,11 +33,13 @@ NEW_YORK = {
 class Live:
     """The store and our side of it."""
 
-    def __init__(self, shop: SandboxServer) -> None:
+    def __init__(self, shop: SandboxServer, address: str = "") -> None:
+        """`address` is where webhooks go; without one they are dropped, and orders are fetched."""
         self.shop = shop
-        shop.faults.switch_on("drop_webhooks")
+        if not address:
+            shop.faults.switch_on("drop_webhooks")
         self.connected: Connected = connect_local_store(
-            url=shop.url, webhook_address="http://127.0.0.1:9", handle="acme"
+            url=shop.url, webhook_address=address or "http://127.0.0.1:9", handle="acme"
         )
         self.store = self.connected.store
         self.client = client_for(self.connected.connection)
@@ -136,6 +138,41 @@ class Live:
 
     def intent(self, topic: str) -> OutboxIntent:
         return OutboxIntent.objects.filter(topic=topic).latest("pk")
+
+    def request_return(self, order: Order) -> int:
+        """The customer asks in the shop for one unit to go back."""
+        data = self.run(
+            """
+            query Lines($id: ID!) {
+              returnableFulfillments(orderId: $id, first: 5) { nodes {
+                returnableFulfillmentLineItems(first: 5) {
+                  nodes { fulfillmentLineItem { id } } } } }
+            }
+            """,
+            id=f"gid://shopify/Order/{order.remote_id}",
+        )
+        node = data["returnableFulfillments"]["nodes"][0]["returnableFulfillmentLineItems"][
+            "nodes"
+        ][0]
+        answer = self.run(
+            """
+            mutation Ask($input: ReturnRequestInput!) {
+              returnRequest(input: $input) { return { id } userErrors { message } }
+            }
+            """,
+            input={
+                "orderId": f"gid://shopify/Order/{order.remote_id}",
+                "returnLineItems": [
+                    {
+                        "fulfillmentLineItemId": node["fulfillmentLineItem"]["id"],
+                        "quantity": 1,
+                        "returnReason": "DEFECTIVE",
+                    }
+                ],
+            },
+        )["returnRequest"]
+        assert not answer["userErrors"]
+        return int(answer["return"]["id"].rpartition("/")[2])
 
     def remote(self, order: Order) -> dict[str, Any]:
         """What the store has of an order: fulfillments, fulfillment orders, refunds, returns."""

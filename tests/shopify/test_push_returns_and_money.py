@@ -207,7 +207,7 @@ def test_the_amount_is_spread_over_the_payments_that_hold_it():
 
 def test_a_return_that_was_asked_for_in_shopify_is_approved_there(live: Live):
     order = shipped_order(live, mug=2)
-    remote_id = request_return(live, order)
+    remote_id = live.request_return(order)
     outbox.publish(
         store_id=live.store.pk,
         topic="return.fetch",
@@ -227,7 +227,7 @@ def test_a_return_that_was_asked_for_in_shopify_is_approved_there(live: Live):
 
 def test_a_return_is_declined_with_the_reason(live: Live):
     order = shipped_order(live, mug=2)
-    remote_id = request_return(live, order)
+    remote_id = live.request_return(order)
     line = order.lines.get()
     rma = returns.request(
         order_id=order.pk,
@@ -281,36 +281,3 @@ def test_a_cancelled_order_is_done_when_shopify_shows_it(live: Live, fault):
     remote = live.remote(order)
     assert remote["cancelledAt"]
     assert len(remote["refunds"]) == 1
-
-
-def request_return(live: Live, order: Order) -> int:
-    """The customer asks in the shop for one unit to go back."""
-    data = live.run(
-        """
-        query Lines($id: ID!) {
-          returnableFulfillments(orderId: $id, first: 5) { nodes {
-            returnableFulfillmentLineItems(first: 5) { nodes { fulfillmentLineItem { id } } } } }
-        }
-        """,
-        id=f"gid://shopify/Order/{order.remote_id}",
-    )
-    node = data["returnableFulfillments"]["nodes"][0]["returnableFulfillmentLineItems"]["nodes"][0]
-    answer = live.run(
-        """
-        mutation Ask($input: ReturnRequestInput!) {
-          returnRequest(input: $input) { return { id } userErrors { message } }
-        }
-        """,
-        input={
-            "orderId": f"gid://shopify/Order/{order.remote_id}",
-            "returnLineItems": [
-                {
-                    "fulfillmentLineItemId": node["fulfillmentLineItem"]["id"],
-                    "quantity": 1,
-                    "returnReason": "DEFECTIVE",
-                }
-            ],
-        },
-    )["returnRequest"]
-    assert not answer["userErrors"]
-    return int(answer["return"]["id"].rpartition("/")[2])
