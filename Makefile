@@ -42,7 +42,7 @@ migrations: .installed-dev  ## Check that every model change has its migration
 check: lint types migrations test  ## Everything that must pass before a change is merged
 
 bench: .installed  ## Measure, and write docs/BENCHMARKS.md
-	@$(RUN) manage.py bench $(ARGS)
+	@$(RUN) manage.py bench --page $(ARGS)
 
 drill-kill: .installed  ## Kill one process after another under load; ARGS="--only web store" kills some
 	@exec $(RUN) manage.py drill $(ARGS)
