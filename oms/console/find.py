@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Lower, Reverse
@@ -23,11 +24,11 @@ from returns.models import RMA, Refund
 
 SHOWN = 10
 LONGEST = 200
+LONGEST_CODE = 120
 
 _HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x1f\x7f]+")
 _GID = re.compile(r"gid://shopify/(\w+)/(\d{1,18})")
 _ADMIN = re.compile(r"shopify\.com/.*?/(orders|customers)/(\d{1,18})")
-_CODE = re.compile(r"[A-Za-z0-9#][A-Za-z0-9 ._/#-]*")
 
 
 @dataclass(slots=True, frozen=True)
@@ -61,16 +62,16 @@ class Question:
             text,
             number=bare if bare and len(bare) <= 64 and " " not in bare else "",
             phone=digits[-PHONE_DIGITS:] if is_phone else "",
-            code=_spellings(text) if _CODE.fullmatch(text) else (),
+            code=_spellings(text) if len(text) <= LONGEST_CODE else (),
             name=text if len(text) >= 3 and any(char.isalpha() for char in text) else "",
             remote_id=int(text) if is_id else 0,
         )
 
 
 def _spellings(text: str) -> tuple[str, ...]:
-    """A code as typed, in capitals, and without the spaces that labels print."""
+    """A code as typed, in capitals, in small letters, and without the spaces that labels print."""
     tight = text.replace(" ", "")
-    return tuple(dict.fromkeys((text, text.upper(), tight, tight.upper())))
+    return tuple(dict.fromkeys((text, text.upper(), text.lower(), tight, tight.upper())))
 
 
 @dataclass(slots=True, frozen=True)
@@ -194,7 +195,11 @@ def _by_return(question: Question, store: Store) -> Iterator[Hit]:
 def _by_sku(question: Question, store: Store) -> Iterator[Hit]:
     for item in Item.objects.filter(store=store, sku__in=question.code)[:SHOWN]:
         yield Hit(
-            f"{reverse('admin:orders')}?sku={item.sku}", item.sku, item.title, "its orders", True
+            f"{reverse('admin:orders')}?{urlencode({'sku': item.sku})}",
+            item.sku,
+            item.title,
+            "its orders",
+            True,
         )
 
 

@@ -40,7 +40,7 @@ class Filters:
     def of(cls, query: dict[str, str]) -> "Filters":
         return cls(
             state=query.get("state", "") if query.get("state") in STATES else "",
-            channel=query.get("channel", "")[:64],
+            channel=query.get("channel", "").replace("\x00", "")[:64],
             text=query.get("text", "").replace("\x00", "").strip()[:120],
             sku=query.get("sku", "").replace("\x00", "").strip()[:120],
             since=_date(query.get("since", "")),
