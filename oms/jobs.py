@@ -8,6 +8,7 @@ import logging
 import time
 
 import django_rq
+from django.db import close_old_connections
 from redis.exceptions import RedisError
 
 from oms import flow, wiring
@@ -86,7 +87,11 @@ def ring(name: str) -> bool:
 
 
 def _answer(name: str) -> float:
-    """Let the bell be rung again from here on: rows that come now may need another job."""
+    """Let the bell be rung again from here on: rows that come now may need another job.
+
+    A worker has no requests, so nobody else asks whether PostgreSQL still is at the other end.
+    """
+    close_old_connections()
     try:
         django_rq.get_queue(wiring.JOBS[name].queue).connection.delete(_bell(name))
     except RedisError as error:
