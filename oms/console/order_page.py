@@ -119,7 +119,9 @@ class OrderPage:
     @property
     def can_hold(self) -> bool:
         """Whether a hold would stop anything, and nobody has set one yet."""
-        movable = any(line.open or line.reserved or line.backordered for line in self.lines)
+        movable = any(
+            line.ships and (line.open or line.reserved or line.backordered) for line in self.lines
+        )
         return movable and not any(hold.kind == Hold.Kind.MANUAL for hold in self.holds)
 
 

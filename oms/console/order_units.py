@@ -115,7 +115,7 @@ def _rows(
     came_back: dict[int, list[tuple[str, int]]] = {}
     for rma in rmas:
         for back in rma.lines.all():
-            came_back.setdefault(back.line_id, []).append((rma.number, back.inspected))
+            came_back.setdefault(back.line_id, []).append((rma.number, back.received))
     rows = []
     for line in lines:
         if not line.ships:
@@ -132,7 +132,9 @@ def _rows(
             "returned": came_back.get(line.pk, []),
         }
         rest = {
-            "open": "to be routed",
+            "open": _waits(stock, now, zone)
+            if stock.waits and stock.waits.waits_for
+            else "to be routed",
             "reserved": "no work made",
             "backordered": _waits(stock, now, zone),
             "released": "no work made",

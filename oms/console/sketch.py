@@ -140,6 +140,8 @@ class _Frame:
         """The coast inside the frame as the path of an SVG."""
         high = (HEIGHT + FOOT) / 2 / self.scale
         wide = WIDTH / 2 / self.scale / math.cos(math.radians(self.latitude))
+        # Half the earth each way at most, or the other side would be drawn over this one.
+        wide = min(wide, 179.9)
         box = (-wide, self.latitude - high, wide, self.latitude + high)
         parts = []
         for west, south, east, north, ring in _land():

@@ -25,7 +25,7 @@ SENTENCES: dict[str, str] = {
     "order.item_mapped": "Line {position}: SKU {sku} is now known as {item}",
     "hold.placed": "Held: {reason}",
     "hold.released": "Hold released: {reason}",
-    "payment.recorded": "{kind} of {money}: {status}",
+    "payment.recorded": "{kind} of {money} {outcome}",
     "routing.routed": "{units} units to {places}",
     "routing.partly": "{units} units to {places}; {waiting} wait for stock",
     "routing.asked": "Routing was asked to look again",
@@ -135,9 +135,12 @@ def sentence(event: Event) -> str:
     facts = _Facts(event.data)
     if "amount" in facts and "currency" in facts:
         facts["money"] = words.money(Decimal(str(facts["amount"])), facts["currency"])
+    if "status" in facts:
+        facts["outcome"] = _OUTCOMES.get(facts["status"], f"is {facts['status']}")
     return _ONE_UNIT.sub(r"1 \1unit", template.format_map(facts))
 
 
+_OUTCOMES = {"success": "went through", "failure": "failed", "error": "failed"}
 _ONE_UNIT = re.compile(r"\b1 (cancelled )?units\b")
 
 
