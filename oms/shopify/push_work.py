@@ -202,7 +202,16 @@ def _send_fulfillments(client: Client, ready: Sequence[tuple[Intent, dict[str, A
             payload = payload_of(answer, f"m{place}", answer.data.get(f"m{place}"))
             _fulfilled(intent, payload["fulfillment"]["id"], request=body)
         except CallFailed as failure:
-            settle(intent, failure)
+            _settle_fulfillment(intent, failure)
+
+
+def _settle_fulfillment(intent: Intent, failure: CallFailed) -> None:
+    """The units may have been moved or taken off since they were read: read again before a person
+    is asked."""
+    if isinstance(failure, Rejected) and failure.permanent and intent.attempts <= WAITS_FOR_UNITS:
+        outbox.retry(intent, reason=failure.reason, retry_in_seconds=backoff_seconds(intent))
+    else:
+        settle(intent, failure)
 
 
 def _fulfilled(intent: Intent, remote_gid: str, **kept: Any) -> None:
@@ -241,7 +250,7 @@ def _create_in_parts(client: Client, intent: Intent, fact: dict[str, Any]) -> No
             hold_one(intent)
             client.mutate(document("fulfillment_create"), {"fulfillment": body})
     except CallFailed as failure:
-        settle(intent, failure)
+        _settle_fulfillment(intent, failure)
 
 
 def _units_of(client: Client, remote_gid: str) -> dict[int, int]:

@@ -111,6 +111,20 @@ def test_a_worker_that_lost_its_lease_writes_nothing() -> None:
     assert (row.state, row.remote_id, row.reason) == ("applied", "gid://quick", "")
 
 
+def test_a_lease_is_held_by_who_has_it_and_by_nobody_else() -> None:
+    publish()
+    (slow,) = claim()
+    expire()
+    assert outbox.renew([slow], lease_seconds=60) == {slow.id}
+    assert claim() == []
+
+    expire()
+    (quick,) = claim()
+    assert outbox.renew([slow, quick], lease_seconds=60) == {quick.id}
+    assert outbox.applied(quick)
+    assert outbox.renew([quick], lease_seconds=60) == set()
+
+
 def test_an_unknown_outcome_is_due_again_later_and_asks_to_be_read_back() -> None:
     publish()
     (intent,) = claim()

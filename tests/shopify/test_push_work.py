@@ -2,6 +2,7 @@
 
 import pytest
 
+from oms.core import outbox
 from oms.core.actor import Actor
 from oms.core.clock import now
 from oms.core.models import OutboxIntent
@@ -166,6 +167,26 @@ def test_goods_that_left_from_elsewhere_are_moved_first(live: Live):
     assert live.remote(order)["displayFulfillmentStatus"] == "FULFILLED"
 
 
+def test_goods_moved_between_reading_and_telling_are_read_again(live: Live, monkeypatch):
+    order = live.bring_in(live.place(mug=1))
+    (work,) = live.route(order)
+    live.push_all()
+    live.ship(work)
+    read, moved = remote_work.read_orders, []
+
+    def read_and_be_overtaken(client, remote_ids):
+        found = read(client, remote_ids)
+        if not moved:
+            moved.append(move_away(live, order, "west" if work.location.name != "west" else "east"))
+        return found
+
+    monkeypatch.setattr(remote_work, "read_orders", read_and_be_overtaken)
+
+    live.push_all()
+    assert states()["fulfillment.create"] == "applied"
+    assert live.remote(order)["displayFulfillmentStatus"] == "FULFILLED"
+
+
 def test_what_shopify_will_not_ship_is_refused_with_the_reason(live: Live):
     order = live.bring_in(live.place(mug=1))
     (work,) = live.route(order)
@@ -204,6 +225,23 @@ def test_what_a_carrier_said_is_told_once(live: Live, fault):
     (fulfillment,) = live.remote(order)["fulfillments"]
     assert [row["status"] for row in fulfillment["events"]["nodes"]] == ["DELIVERED"]
     assert states()["fulfillment_event.create"] == "applied"
+
+
+def test_a_worker_that_stood_still_past_its_lease_tells_nothing_twice(live: Live):
+    order = live.bring_in(live.place(mug=1))
+    (work,) = live.route(order)
+    live.push_all()
+    parcel = live.ship(work).parcels.get()
+    live.push_all()
+    record_scan(parcel_id=parcel.pk, state="delivered", at=now(), remote_id="scan-1", actor=CARRIER)
+    (asleep,) = outbox.claim(limit=1, lease_seconds=60)
+    OutboxIntent.objects.filter(pk=asleep.id).update(lease_until="2026-01-01T00:00:00Z")
+    live.push_all()
+
+    push_work.create_events(live.client, [asleep])
+
+    (fulfillment,) = live.remote(order)["fulfillments"]
+    assert [row["status"] for row in fulfillment["events"]["nodes"]] == ["DELIVERED"]
 
 
 def test_ten_shipments_are_told_in_two_calls(live: Live):
