@@ -141,8 +141,9 @@ class Drill:
             if placed is None or demo.poll() is not None:
                 break
             place = faults.Place(self.state, self.wishes.ports, demo.pid)
+            placed = self._placed() or placed
             if strike(place):
-                result.struck.append(f"at {self._placed() or placed}")
+                result.struck.append(f"at {placed}")
             if place.is_demo_gone:
                 demo.wait()
                 demo = self._begin(self.wishes.orders)

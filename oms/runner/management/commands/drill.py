@@ -11,6 +11,8 @@ from oms.runner.drill import Result
 from oms.runner.programs import Ports
 from oms.runner.state import CannotStart
 
+MOST_SHOWN = 10
+
 
 class Command(BaseCommand):
     """Never touches a demo: it runs on a state folder of its own, which it empties first."""
@@ -69,8 +71,10 @@ class Command(BaseCommand):
             f"{result.figures.get(name, '?')} {name.replace('_', ' ')}" for name in drill.SHOWN
         )
         self.stdout.write(f"{result.name:<16} {result.seconds:4.0f} s  {shown}  {struck}")
-        for problem in result.problems:
+        for problem in result.problems[:MOST_SHOWN]:
             self.stdout.write(f"    {problem}")
+        if (more := len(result.problems) - MOST_SHOWN) > 0:
+            self.stdout.write(f"    and {more} more")
         self.stdout.flush()
 
 
