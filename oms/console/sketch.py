@@ -17,6 +17,8 @@ WIDTH, HEIGHT, MARGIN = 200, 236, 26
 FOOT = 20
 # Never closer than this many degrees of latitude, or two places in one town would fill the map.
 NEAREST = 0.6
+# Points a degree: below it, coasts are specks, and the table says more.
+SMALLEST_SCALE = 1.4
 KM_PER_DEGREE = 111.195
 LETTER, LINE = 5.6, 12
 
@@ -64,10 +66,12 @@ class Sketch:
 
 
 def draw(places: Sequence[Place], target: Place) -> Sketch | None:
-    """The map of one decision; None when no place has coordinates."""
+    """The map of one decision; None without coordinates, or when it would be half the earth."""
     if not places:
         return None
     frame = _Frame.around(_worth_showing(places, target), target)
+    if frame.scale < SMALLEST_SCALE:
+        return None
     chosen = [place for place in places if place.role != "lost"]
     marks = [
         Mark(*frame.at(place.latitude, place.longitude), place.role, _title(place))

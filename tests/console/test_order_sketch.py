@@ -85,3 +85,11 @@ def test_a_place_across_the_date_line_is_near():
 def test_far_away_losers_do_not_shrink_the_map():
     near = draw([LEEDS, Place("Sydney", -33.9, 151.2)], BATH)
     assert [mark.title for mark in near.marks] == ["Leeds: 2 sent"]
+
+
+def test_half_the_earth_is_not_drawn():
+    assert draw([LEEDS, READING], Place("Osaka", 34.7, 135.5)) is None
+
+
+def test_an_ocean_between_is_drawn():
+    assert draw([Place("Newark", 40.7, -74.2, "ships")], BATH) is not None
