@@ -1,5 +1,6 @@
 """What every form of an order, a return or a refund needs: its values read, its key, its answer."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
@@ -10,6 +11,8 @@ from django.shortcuts import redirect
 from oms.core.errors import Refused
 
 Show = Callable[[dict[str, str]], HttpResponse]
+
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 
 
 def act(
@@ -63,9 +66,12 @@ def whole_number(text: str) -> int:
 
 def amount_of(text: str) -> Decimal:
     """An amount as people type it, with or without thousands separated; empty is nothing."""
-    text = text.strip().replace(",", "")
+    text = text.strip()
+    # "1,00" is one in half of the world and would be a hundred here: a comma only parts thousands.
+    if "," in text and not _THOUSANDS.fullmatch(text):
+        raise Refused(f"“{text[:20]}” can be read in two ways; write 1000.50 or 1,000.50.")
     try:
-        amount = Decimal(text or "0")
+        amount = Decimal(text.replace(",", "") or "0")
     except InvalidOperation:
         raise Refused(f"“{text[:20]}” is not an amount.") from None
     if not amount.is_finite() or abs(amount) >= Decimal(10) ** 12:

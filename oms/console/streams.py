@@ -28,8 +28,8 @@ class Stream:
 def _orders(facts: Facts) -> str:
     gaps = len(facts.get("open", []))
     missing, healed = facts.get("missing", 0), facts.get("healed", 0)
-    return f"{facts.get('looked_at', 0):,} compared, {missing:,} missing, {healed:,} healed" + (
-        f", {gaps:,} open" if gaps else ""
+    return f"{facts.get('looked_at', 0):,} compared, {missing:,} missing" + (
+        (f", {healed:,} healed" if missing else "") + (f", {gaps:,} open" if gaps else "")
     )
 
 
@@ -40,7 +40,7 @@ STREAMS = {
         "Stock check", timedelta(hours=26), lambda facts: f"{facts.get('changed', 0):,} corrected"
     ),
     "subscriptions": Stream(
-        "Webhook subscriptions", None, lambda facts: f"{len(facts.get('made_last', []))} made last"
+        "Webhook subscriptions", None, lambda facts: f"{len(facts.get('made_last', []))} made again"
     ),
 }
 QUIET_DEFAULT = timedelta(minutes=30)

@@ -35,7 +35,7 @@ def test_a_check_that_stopped_is_silent_and_one_that_runs_once_is_not():
     streams.succeeded(store.pk, "subscriptions", facts={"made_last": ["A", "B"]})
     StreamMark.objects.update(last_success_at=clock.now() - timedelta(hours=2))
     assert rows()["Gap check of orders"][1]
-    assert rows()["Webhook subscriptions"] == ("2 made last", False)
+    assert rows()["Webhook subscriptions"] == ("2 made again", False)
 
 
 def test_a_failure_shows_its_reason_until_it_works_again():
