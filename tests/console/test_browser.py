@@ -147,6 +147,12 @@ def test_the_queue_is_worked_by_keys_alone(browser, console):
     case = ExceptionCase.objects.get(pk=second.get_attribute("data-case"))
     assert case.owner.username == "olga"
 
+    for key in "hs":
+        page.keyboard.press(key)
+        sheet = page.locator("details[open] .sheet-body").bounding_box()
+        assert sheet["x"] >= 0 and sheet["x"] + sheet["width"] <= page.evaluate("innerWidth")
+        page.keyboard.press("Escape")
+
     page.keyboard.press("e")
     page.keyboard.type("Asked the shop; j and k are only letters here.")
     page.click("text=Add the note")
