@@ -8,6 +8,7 @@ import requests
 
 from inventory.commands import set_safety
 from inventory.models import Location, StockLevel
+from oms.catalog.models import Item
 from oms.core.actor import SWITCHYARD
 from oms.core.models import Store
 from oms.shopify import subscriptions, webhooks
@@ -39,7 +40,7 @@ def connect_local_store(
 ) -> Connected:
     """Connect the local store at `url`: what it tells of itself at /sandbox/seed is taken over.
 
-    Run again it changes nothing but what is new there. `webhook_address` is where the store
+    Run again it follows the address and reads no goods. `webhook_address` is where the store
     reaches this installation, e.g. http://127.0.0.1:8000.
     """
     told = requests.get(f"{url.rstrip('/')}/sandbox/seed", timeout=SECONDS).json()
@@ -52,7 +53,8 @@ def connect_local_store(
         handle=handle,
         progress=progress,
     )
-    _serve(connected.store, told["locations"])
+    if connected.counts:
+        _serve(connected.store, told["locations"])
     return connected
 
 
@@ -87,9 +89,11 @@ def connect_store(
     store.name, store.currency = shop["name"], shop["currencyCode"]
     store.timezone = shop["ianaTimezone"]
     store.save(update_fields=["name", "currency", "timezone"])
-    progress("products, locations and stock")
-    counts = import_catalogue(store, client)
-    progress("webhook subscriptions")
+    counts: dict[str, int] = {}
+    if not Item.objects.filter(store=store).exists():
+        # Once: what is new later comes by webhook, and stock by the check.
+        progress("products, locations and stock")
+        counts = import_catalogue(store, client)
     made = subscriptions.ensure(connection, address=webhook_address)
     return Connected(store, connection, counts, made)
 
