@@ -13,6 +13,12 @@ from oms.runner import addresses
 PAGE = addresses.PROJECT / "docs" / "BENCHMARKS.md"
 
 
+INTRODUCTION = """\
+Written by `make bench`. Machines differ, so the ratio to the ceiling measured in the same run is what
+carries over. Load generator, application and database share the machine. The orders are the real ones
+of `oms/shopify/sandbox/README.md`, with far more lines than a usual shop's."""
+
+
 @dataclass(slots=True, frozen=True)
 class Figure:
     """One measured value. `ceiling` is the raw limit of the same run, in the same unit."""
@@ -55,12 +61,7 @@ def write_page(figures: Sequence[Figure], at: str, page: Path = PAGE) -> None:
             [
                 "# Benchmarks",
                 "",
-                "Written by `make bench`; every figure stands beside the ceiling measured in the"
-                " same run, because",
-                "machines differ and the ratio is what carries over. Load generator, application"
-                " and database share",
-                "the machine. The real orders have 18 lines each on average, see"
-                " `oms/shopify/sandbox/README.md`.",
+                *INTRODUCTION.splitlines(),
                 "",
                 f"Commit {at}, Python {platform.python_version()}, {os.cpu_count()} cores,"
                 f" seed {figures[0].seed if figures else 0}.",
