@@ -144,10 +144,11 @@ def create_fulfillments(client: Client, intents: Sequence[Intent]) -> None:
         shipment = shipments.get(intent.params["shipment_id"])
         if shipment is None:
             outbox.superseded(intent, reason="The shipment has nothing in it.")
+        elif len(shipment["units"]) > remote_work.MOST_LINES:
+            # Its id may be known already, by the echo of a part that was told before a worker died.
+            _create_in_parts(client, intent, shipment)
         elif shipment["remote_id"]:
             outbox.applied(intent, remote_id=gid("Fulfillment", shipment["remote_id"]))
-        elif len(shipment["units"]) > remote_work.MOST_LINES:
-            _create_in_parts(client, intent, shipment)
         elif intent.was_unknown and (found := _find_fulfillments(client, shipment)):
             _fulfilled(intent, found[0], answer="found by its tracking number")
         else:

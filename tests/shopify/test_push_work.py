@@ -312,3 +312,19 @@ def test_a_shipment_of_more_lines_than_shopify_takes_at_once_is_told_in_parts(
     shipment.refresh_from_db()
     assert remote["fulfillments"][0]["id"].endswith(f"/{shipment.remote_id}")
     assert states()["fulfillment.create"] == "applied"
+
+
+def test_the_echo_of_the_first_part_does_not_stop_the_second(live: Live, monkeypatch):
+    monkeypatch.setattr(remote_work, "MOST_LINES", 1)
+    order = live.bring_in(live.place(mug=2, shirt=1))
+    (work,) = live.route(order)
+    live.push_all()
+    shipment = live.ship(work)
+    live.shop.faults.switch_on("timeout_after", count=1, only="fulfillmentCreate")
+    live.push()
+    (first,) = live.remote(order)["fulfillments"]
+    shipment.remote_id = int(first["id"].rpartition("/")[2])  # as its webhook does
+    shipment.save()
+
+    live.push_all()
+    assert live.remote(order)["displayFulfillmentStatus"] == "FULFILLED"
