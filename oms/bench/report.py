@@ -14,9 +14,9 @@ PAGE = addresses.PROJECT / "docs" / "BENCHMARKS.md"
 
 
 INTRODUCTION = """\
-Written by `make bench`. Machines differ, so the ratio to the ceiling measured in the same run is what
-carries over. Load generator, application and database share the machine. The orders are the real ones
-of `oms/shopify/sandbox/README.md`, with far more lines than a usual shop's."""
+Written by `make bench`. Machines differ, so the ratio to the ceiling measured in the same run is
+what carries over. Load generator, application and database share the machine. The orders are the
+real ones of `oms/shopify/sandbox/README.md`, with far more lines than a usual shop's."""
 
 
 @dataclass(slots=True, frozen=True)
