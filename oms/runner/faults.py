@@ -122,6 +122,7 @@ def freeze_outbound(place: Place) -> bool:
 
 FAULTS: dict[str, tuple[Strike, ...]] = {
     **{name: (kill(name), kill(name)) for name in PROGRAMS},
+    "workers": (kill("worker-intake"), kill("worker-outbound")),
     "demo": (kill_demo, kill_demo),
     "empty-valkey": (empty_valkey, empty_valkey),
     "cut-sessions": (cut_sessions,),
