@@ -36,6 +36,11 @@ JOIN fulfillment_parcelline pl ON pl.parcel_id = p.id
 GROUP BY o.remote_id, s.id
 """
 
+_WORK_LEFT = """
+SELECT count(*) FROM fulfillment_fulfillmentorder
+WHERE state IN ('planned', 'released', 'picking', 'packed')
+"""
+
 _REFUNDS = """
 SELECT o.remote_id, r.remote_id, coalesce(sum(l.quantity), 0)
 FROM returns_refund r JOIN orders_order o ON o.id = r.order_id
@@ -83,6 +88,11 @@ def differences(export: Sequence[Row]) -> list[str]:
 def totals(export: Iterable[Row]) -> dict[str, tuple[int, str, str]]:
     """What the shop was asked for, by order: units, price, money received."""
     return {row["name"]: (row["ordered"], row["total"], row["received"]) for row in export}
+
+
+def work_left() -> int:
+    """Pieces of work that have neither left nor been given up. An exception excuses none of them."""
+    return int(fetch(_WORK_LEFT)[0][0])
 
 
 def _by_order(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[tuple[Any, ...]]]:

@@ -34,7 +34,7 @@ BETWEEN_SECONDS = (3.0, 6.0)
 PATIENCE_SECONDS = 120
 FRESH = "fresh"
 LOOK_EVERY_SECONDS = 0.05
-MUST_NOT_DIFFER = ("orders_placed", "orders_in")
+MUST_NOT_DIFFER = ("orders_placed", "orders_in", "work_left")
 # What may differ: timing decides which order gets the last unit, and where from.
 SHOWN = ("orders_in", "routed", "split", "backordered", "shipped", "units_shipped")
 
@@ -121,6 +121,7 @@ class Drill:
             with self._both_sides():
                 export = store.export(self.wishes.ports.store_url)
                 result.totals = agreement.totals(export)
+                result.figures["work_left"] = agreement.work_left()
                 result.problems += agreement.differences(export)
         result.seconds = time.monotonic() - began
         return result
