@@ -1,7 +1,7 @@
 """Locations, stock levels with their entries, reservations: to look at. Only the ledger counts."""
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.paginator import InfinitePaginator
@@ -60,17 +60,9 @@ class StockLevelAdmin(ReadOnly):
     search_help_text = "SKU or barcode"
     inlines = (EntryInline,)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StockLevel]:
-        free = F("on_hand") - F("reserved") - F("safety")
-        return super().get_queryset(request).annotate(free=free)
-
     @admin.display(ordering="item__title")
     def title(self, level: StockLevel) -> str:
         return level.item.title
-
-    @admin.display(ordering="free")
-    def available(self, level: StockLevel) -> int:
-        return level.on_hand - level.reserved - level.safety
 
 
 @admin.register(Reservation)

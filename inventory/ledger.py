@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
+from oms.core import timers
 from oms.core.actor import Actor
-from oms.core.sql import Row, copy_in, execute, fetch, ints
+from oms.core.sql import execute, fetch, ints
 
-BUCKETS = ("on_hand", "reserved", "safety", "damaged")
+BUCKETS = (
+    "on_hand", "reserved", "soft", "fenced", "safety", "buffer", "damaged", "quality", "incoming",
+    "in_transit",
+)  # fmt: skip
 
 
 @dataclass(slots=True, frozen=True)
@@ -22,7 +27,7 @@ class Change:
 
 @dataclass(slots=True)
 class Level:
-    """The counters of one stock level as locked."""
+    """The counters of one stock level, as locked or as they stand after a change."""
 
     id: int
     store_id: int
@@ -30,12 +35,26 @@ class Level:
     location_id: int
     on_hand: int
     reserved: int
+    soft: int
+    fenced: int
     safety: int
+    buffer: int
     damaged: int
+    quality: int
+    incoming: int
+    in_transit: int
+    frozen: bool
+    available: int
 
     @property
-    def available(self) -> int:
-        return self.on_hand - self.reserved - self.safety
+    def kept(self) -> int:
+        """Units on the shelf that are not free, whether or not they stand there."""
+        return self.reserved + self.soft + self.fenced + self.safety + self.buffer
+
+    @property
+    def missing(self) -> int:
+        """Units promised that are not there."""
+        return max(self.reserved + self.soft - max(self.on_hand, 0), 0)
 
 
 def lock(level_ids: Iterable[int]) -> dict[int, Level]:
@@ -52,46 +71,53 @@ def free_units(item_ids: Iterable[int]) -> list[tuple[int, int, int, int]]:
     return fetch(_FREE, [ints(sorted(set(item_ids)))])
 
 
-def post(
-    changes: Iterable[Change], *, actor: Actor, locked: dict[int, Level] | None = None
-) -> None:
-    """Change counters and append one entry a change, with what stood before and after.
+def post(changes: Iterable[Change], *, actor: Actor) -> dict[int, Level]:
+    """Change counters and append one entry a change; return the levels as they stand then.
 
-    `locked` saves the lock statement when the caller took it already with `lock`; its counters are
-    kept up to date, so that it can be passed again.
+    Where more is promised afterwards than stands on the shelf, a timer sees to who loses.
     """
     changes = [c for c in changes if c.delta]
     if not changes:
-        return
-    if locked is None:
-        locked = lock(c.level_id for c in changes)
-    moved: dict[int, dict[str, int]] = {}
-    entries: list[Row] = []
-    for change in changes:
-        level = locked[change.level_id]
-        before: int = getattr(level, change.bucket)
-        after = before + change.delta
-        setattr(level, change.bucket, after)
-        sums = moved.setdefault(level.id, {})
-        sums[change.bucket] = sums.get(change.bucket, 0) + change.delta
-        entries.append(
-            (
-                level.store_id,
-                level.id,
-                change.bucket,
-                change.delta,
-                before,
-                after,
-                change.cause,
-                str(actor),
-                change.document,
-            )
-        )
-    ids = sorted(moved)
-    execute(
-        _UPDATE, [ints(ids), *(ints(moved[i].get(bucket, 0) for i in ids) for bucket in BUCKETS)]
+        return {}
+    rows = fetch(
+        _POST,
+        [
+            ints(c.level_id for c in changes),
+            [c.bucket for c in changes],
+            ints(c.delta for c in changes),
+            [c.cause for c in changes],
+            [c.document for c in changes],
+            str(actor),
+        ],
     )
-    copy_in("inventory_stockentry", _ENTRY, entries)
+    levels = {row[0]: Level(*row) for row in rows}
+    _see_to_shortages(levels, changes)
+    return levels
+
+
+def _see_to_shortages(levels: dict[int, Level], changes: Iterable[Change]) -> None:
+    fell = {c.level_id for c in changes if c.bucket == "on_hand" and c.delta < 0}
+    short = sorted(id_ for id_ in fell if levels[id_].missing)
+    for store_id in {levels[id_].store_id for id_ in short}:
+        timers.start(
+            store_id=store_id,
+            kind="shortage",
+            subject_ids=[id_ for id_ in short if levels[id_].store_id == store_id],
+        )
+
+
+def freeze(level_ids: Iterable[int], *, frozen: bool) -> None:
+    """Stop or allow new promises from levels, e.g. while they are counted."""
+    ids = sorted(lock(level_ids))
+    execute(
+        "UPDATE inventory_stocklevel SET frozen = %s WHERE id = ANY(%s::bigint[])",
+        [frozen, ints(ids)],
+    )
+
+
+def on_hand_at(level_ids: Iterable[int], moment: datetime) -> dict[int, int]:
+    """Units on hand at an earlier moment, as the entries tell."""
+    return dict(fetch(_ON_HAND_AT, [moment, ints(level_ids)]))
 
 
 def open_levels(pairs: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int], int]:
@@ -116,31 +142,22 @@ def open_levels(pairs: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int], 
     return {(item, location): level for item, location, level in rows}
 
 
-_LOCK = """
-SELECT id, store_id, item_id, location_id, on_hand, reserved, safety, damaged
-FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
-"""
+_COUNTERS = f"id, store_id, item_id, location_id, {', '.join(BUCKETS)}, frozen, available"
+_LOCK = f"""
+SELECT {_COUNTERS} FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
+"""  # noqa: S608  (names of our own columns)
+_POST = f"""
+SELECT {_COUNTERS} FROM inventory_post(
+    %s::bigint[], %s::text[], %s::int[], %s::text[], %s::text[], %s)
+"""  # noqa: S608  (names of our own columns)
 _FREE = """
-SELECT id, item_id, location_id, on_hand - reserved - safety
-FROM inventory_stocklevel
-WHERE item_id = ANY(%s::bigint[]) AND on_hand - reserved - safety > 0
+SELECT id, item_id, location_id, available FROM inventory_stocklevel
+WHERE item_id = ANY(%s::bigint[]) AND available > 0
 """
-_UPDATE = """
-UPDATE inventory_stocklevel l SET on_hand = l.on_hand + t.on_hand,
-    reserved = l.reserved + t.reserved, safety = l.safety + t.safety,
-    damaged = l.damaged + t.damaged
-FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::int[])
-     AS t(id, on_hand, reserved, safety, damaged)
-WHERE l.id = t.id
+# From now backwards: a moment of late has few entries after it.
+_ON_HAND_AT = """
+SELECT v.id, v.on_hand - coalesce((
+    SELECT sum(e.delta) FROM inventory_stockentry e
+    WHERE e.level_id = v.id AND e.bucket = 'on_hand' AND e.at > %s), 0)::int
+FROM inventory_stocklevel v WHERE v.id = ANY(%s::bigint[])
 """
-_ENTRY = (
-    "store_id",
-    "level_id",
-    "bucket",
-    "delta",
-    "before",
-    "after",
-    "cause",
-    "actor",
-    "document",
-)

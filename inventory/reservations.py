@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from inventory import ledger
-from inventory.ledger import Change, Level
+from inventory.ledger import Change
 from oms.core.actor import Actor
 from oms.core.errors import Refused
-from oms.core.sql import copy_in, execute, fetch, ints, next_ids
+from oms.core.sql import execute, fetch, ints
 
 
 @dataclass(slots=True, frozen=True)
@@ -23,40 +23,26 @@ class Promise:
     document: str
 
 
-def reserve(
-    promises: Sequence[Promise], *, actor: Actor, locked: dict[int, Level] | None = None
-) -> list[int]:
+def reserve(promises: Sequence[Promise], *, actor: Actor) -> list[int]:
     """Reserve all promises or none; return the reservation ids in the same order.
 
-    Refused when a level has fewer units available than the promises on it add up to.
+    Refused when a level has fewer units available than the promises on it add up to. One round
+    trip: outside of a transaction it is one of its own.
     """
     if not promises:
         return []
-    if locked is None:
-        locked = ledger.lock(p.level_id for p in promises)
-    wanted: dict[int, int] = {}
-    for p in promises:
-        wanted[p.level_id] = wanted.get(p.level_id, 0) + p.quantity
-    for level_id, quantity in wanted.items():
-        available = locked[level_id].available
-        if quantity > available:
-            raise Refused(
-                f"Only {max(available, 0)} of {quantity} units are free there now; plan again."
-            )
-    ids = next_ids("inventory_reservation", len(promises))
-    ledger.post(
-        [Change(p.level_id, "reserved", p.quantity, "reserve", p.document) for p in promises],
-        actor=actor,
-        locked=locked,
+    ((ids, short_level, wanted, free),) = fetch(
+        "SELECT * FROM inventory_reserve(%s::bigint[], %s::bigint[], %s::int[], %s::text[], %s)",
+        [
+            ints(p.line_id for p in promises),
+            ints(p.level_id for p in promises),
+            ints(p.quantity for p in promises),
+            [p.document for p in promises],
+            str(actor),
+        ],
     )
-    copy_in(
-        "inventory_reservation",
-        ("id", "store_id", "line_id", "level_id", "quantity"),
-        (
-            (id_, locked[p.level_id].store_id, p.line_id, p.level_id, p.quantity)
-            for id_, p in zip(ids, promises, strict=True)
-        ),
-    )
+    if short_level:
+        raise Refused(f"Only {max(free, 0)} of {wanted} units are free there now; plan again.")
     return ids
 
 

@@ -91,7 +91,7 @@ def totals(export: Iterable[Row]) -> dict[str, tuple[int, str, str]]:
 
 
 def work_left() -> int:
-    """Pieces of work that have neither left nor been given up. An exception excuses none of them."""
+    """Pieces of work that neither left nor were given up. An exception excuses none of them."""
     return int(fetch(_WORK_LEFT)[0][0])
 
 

@@ -70,7 +70,7 @@ def destinations(order_ids: Sequence[int]) -> list[Destination]:
                        WHERE h.order_id = o.id AND h.released_at IS NULL)
         FROM orders_order o
         LEFT JOIN core_timer t ON t.kind = 'route' AND t.subject_id = o.id
-        WHERE o.id = ANY(%s::bigint[]) ORDER BY o.id
+        WHERE o.id = ANY(%s::bigint[]) ORDER BY o.priority, o.placed_at, o.id
         """,
         [list(order_ids)],
     )

@@ -1,7 +1,7 @@
 """The catalogue: what can be sold, counted and shipped, by SKU."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from oms.core.models import Store
@@ -38,3 +38,21 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return self.sku
+
+
+class BundlePart(models.Model):
+    """So many units of a part make one bundle. A bundle has no stock of its own."""
+
+    bundle = models.ForeignKey(Item, models.PROTECT, related_name="parts")
+    part = models.ForeignKey(Item, models.PROTECT, related_name="part_of")
+    quantity = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["bundle", "part"], name="bundle_part_once"),
+            models.CheckConstraint(name="bundle_part_not_empty", condition=Q(quantity__gt=0)),
+            models.CheckConstraint(name="bundle_is_not_its_part", condition=~Q(bundle=F("part"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} x {self.part}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from oms.core.sql import copy_in, execute, fetch, next_ids
+from oms.orders.priority import priority_of
 from oms.orders.snapshots import CustomerSnapshot, LineSnapshot, OrderSnapshot
 
 
@@ -63,6 +64,8 @@ _ORDER_COLUMNS = (
     ("shipping_method", "text"),
     ("tags", "text"),
     ("note", "text"),
+    ("priority", "smallint"),
+    ("cart", "text"),
     ("test", "boolean"),
     ("inbox_id", "bigint"),
 )
@@ -116,6 +119,8 @@ def _order_arrays(
             s.shipping_method,
             _TAG_SEPARATOR.join(s.tags),
             s.note,
+            priority_of(s),
+            s.cart,
             s.test,
             inbox_id,
         )

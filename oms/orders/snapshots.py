@@ -74,6 +74,9 @@ class OrderSnapshot:
     taxes_included: bool = False
     financial_status: str = ""
     shipping_method: str = ""
+    cart: str = ""
+    # Where it was sold over the counter; None for an order that is to be shipped.
+    sold_at_remote_id: int | None = None
     tags: list[str] = field(default_factory=list)
     address: AddressSnapshot = field(default_factory=AddressSnapshot)
     customer: CustomerSnapshot | None = None

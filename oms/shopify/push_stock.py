@@ -24,7 +24,8 @@ from oms.shopify.gids import gid
 from oms.shopify.outcomes import CallFailed, OutcomeUnknown, Rejected
 from oms.shopify.push import settle
 
-OWN_CAUSES = ("adjust", "count", "return")
+# What Shopify did itself or sees by itself; every other change is told.
+KNOWN_CAUSES = ("opening", "sync", "ship", "sale")
 STALE = "CHANGE_FROM_QUANTITY_STALE"
 MOST_RACES = 10
 
@@ -169,13 +170,13 @@ def _level(level_id: int) -> Level:
         SELECT v.id, i.shopify_inventory_item_id, l.remote_id, coalesce(v.published, 0),
                coalesce((SELECT sum(e.delta) FROM inventory_stockentry e
                          WHERE e.level_id = v.id AND e.bucket = 'on_hand'
-                           AND e.cause = ANY(%s::text[])
+                           AND e.cause <> ALL(%s::text[])
                            AND e.actor NOT LIKE 'shopify:%%'), 0)::int
         FROM inventory_stocklevel v
         JOIN catalog_item i ON i.id = v.item_id
         JOIN inventory_location l ON l.id = v.location_id
         WHERE v.id = %s
         """,
-        [list(OWN_CAUSES), level_id],
+        [list(KNOWN_CAUSES), level_id],
     )
     return Level(*row)

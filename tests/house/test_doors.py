@@ -14,6 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 WRITES = {
     r"(UPDATE|INSERT INTO|COPY) inventory_stock(level|entry)|copy_in\(\s*\"inventory_stock": {
         "inventory/ledger.py",
+        "inventory/sql/post.sql",
     },
     r"INSERT INTO orders_moneyentry": {"oms/orders/money.py"},
     r"UPDATE orders_orderline l SET\s+open|SET open =": {"oms/orders/units.py"},
@@ -24,7 +25,8 @@ def sources() -> dict[str, str]:
     return {
         str(path.relative_to(PROJECT)): path.read_text()
         for top in ("oms", "inventory", "routing", "returns")
-        for path in (PROJECT / top).rglob("*.py")
+        for pattern in ("*.py", "*.sql")
+        for path in (PROJECT / top).rglob(pattern)
         if "migrations" not in path.parts and "sandbox" not in path.parts
     }
 

@@ -147,11 +147,10 @@ def short_pick(
     locked = ledger.lock([level_id])
     level = locked[level_id]
     # The missing units are gone for sure; what is left may only cover what is promised already.
-    on_hand = min(level.on_hand - missing, level.reserved + level.safety)
+    on_hand = min(level.on_hand - missing, level.kept)
     ledger.post(
-        [Change(level_id, "on_hand", on_hand - level.on_hand, "adjust", document)],
+        [Change(level_id, "on_hand", on_hand - level.on_hand, "short", document)],
         actor=actor,
-        locked=locked,
     )
     tell_shop(locked.values(), actor=actor)
     units.move([units.Move(line.line_id, "released", "open", missing)])

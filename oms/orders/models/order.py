@@ -73,6 +73,12 @@ class Order(models.Model):
     shipping_method = models.TextField(blank=True, default="")
     tags = ArrayField(models.TextField(), default=list, blank=True)
     note = models.TextField(blank=True, default="")
+    priority = models.PositiveSmallIntegerField(
+        db_default=50, help_text="Lower goes first: who gets the last unit, whose turn is next."
+    )
+    cart = models.TextField(
+        db_default="", blank=True, help_text="The cart or draft it came from, e.g. cart:abc."
+    )
     test = models.BooleanField(default=False)
     inbox_id = models.BigIntegerField(null=True, blank=True, help_text="The message it came from.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)

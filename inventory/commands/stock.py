@@ -8,10 +8,9 @@ from django.db import transaction
 from inventory import ledger
 from inventory.ledger import Change
 from inventory.publishing import tell_shop
-from oms.core import timers
+from inventory.waiting import wake_waiting
 from oms.core.actor import Actor
 from oms.core.errors import Refused
-from oms.core.sql import fetch
 
 
 @dataclass(slots=True, frozen=True)
@@ -39,9 +38,9 @@ def set_on_hand(
         level = locked[ids[count.item_id, count.location_id]]
         if delta := count.on_hand - level.on_hand:
             changes.append(Change(level.id, "on_hand", delta, cause, document))
-    ledger.post(changes, actor=actor, locked=locked)
-    tell_shop([locked[c.level_id] for c in changes], actor=actor)
-    _wake_waiting([locked[c.level_id].item_id for c in changes if c.delta > 0])
+    after = ledger.post(changes, actor=actor)
+    tell_shop(after.values(), actor=actor)
+    wake_waiting(after[c.level_id].item_id for c in changes if c.delta > 0)
     return len(changes)
 
 
@@ -66,7 +65,6 @@ def set_safety(
             for item, location, units in safety
         ],
         actor=actor,
-        locked=locked,
     )
 
 
@@ -83,15 +81,13 @@ def adjust(
     """Change on hand by `delta` for a stated reason, e.g. a pick that found nothing."""
     if not reason.strip():
         raise Refused("Say why the stock changes.")
-    locked = ledger.lock([level_id])
-    ledger.post(
+    after = ledger.post(
         [Change(level_id, "on_hand", delta, cause, document or f"reason:{reason}")],
         actor=actor,
-        locked=locked,
     )
-    tell_shop(locked.values(), actor=actor)
+    tell_shop(after.values(), actor=actor)
     if delta > 0:
-        _wake_waiting([locked[level_id].item_id])
+        wake_waiting(level.item_id for level in after.values())
 
 
 @transaction.atomic
@@ -109,27 +105,7 @@ def take_back(
     if bucket not in ("on_hand", "damaged"):
         raise ValueError(f"goods do not come back into {bucket}")
     level_id = ledger.open_levels([(store_id, item_id, location_id)])[item_id, location_id]
-    locked = ledger.lock([level_id])
-    ledger.post(
-        [Change(level_id, bucket, quantity, "return", document)], actor=actor, locked=locked
-    )
+    after = ledger.post([Change(level_id, bucket, quantity, "return", document)], actor=actor)
     if bucket == "on_hand":
-        tell_shop(locked.values(), actor=actor)
-        _wake_waiting([item_id])
-
-
-def _wake_waiting(item_ids: Sequence[int]) -> None:
-    """Stock arrived: orders that wait for these items have their turn, oldest first."""
-    if not item_ids:
-        return
-    rows = fetch(
-        """
-        SELECT DISTINCT store_id, order_id FROM orders_orderline
-        WHERE item_id = ANY(%s::bigint[]) AND backordered > 0 ORDER BY order_id
-        """,
-        [sorted(set(item_ids))],
-    )
-    for store_id in {row[0] for row in rows}:
-        timers.start(
-            store_id=store_id, kind="route", subject_ids=[o for s, o in rows if s == store_id]
-        )
+        tell_shop(after.values(), actor=actor)
+        wake_waiting([item_id])

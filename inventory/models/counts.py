@@ -1,0 +1,160 @@
+"""Counting what stands on the shelf, and what is known of a level besides its counters."""
+
+import pghistory
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from inventory.models.places import Location
+from inventory.models.stock import StockLevel
+from oms.core.models import Store
+
+
+class ABC(models.TextChoices):
+    """Class of a level by the value that leaves it: A makes 80 % of it, B the next 15 %."""
+
+    A = "A", "A"
+    B = "B", "B"
+    C = "C", "C"
+
+
+class Standing(models.Model):
+    """Class, last count and trust of a level: what decides buffer, routing order and next count."""
+
+    level = models.OneToOneField(
+        StockLevel, models.PROTECT, primary_key=True, related_name="standing"
+    )
+    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
+    abc = models.CharField(max_length=1, choices=ABC, db_default=ABC.C)
+    counted_at = models.DateTimeField(null=True, blank=True)
+    count_due_on = models.DateField(null=True, blank=True)
+    due_reason = models.TextField(blank=True, default="")
+    trust = models.PositiveSmallIntegerField(db_default=100, help_text="0 to 100.")
+    parts = models.JSONField(
+        default=list, blank=True, help_text="[[part, points taken off, why], ...]"
+    )
+    computed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["store", "count_due_on"], name="standing_count_due")]
+
+    def __str__(self) -> str:
+        return f"{self.trust} ({self.abc})"
+
+
+@pghistory.track()
+class CountPolicy(models.Model):
+    """How often each class is counted, and when a difference needs a second look."""
+
+    store = models.OneToOneField(Store, models.PROTECT, related_name="count_policy")
+    a_days = models.PositiveSmallIntegerField(default=30)
+    b_days = models.PositiveSmallIntegerField(default=90)
+    c_days = models.PositiveSmallIntegerField(default=180)
+    alert_percent = models.PositiveSmallIntegerField(
+        default=10, help_text="An exception when a count differs by more, in percent of the units."
+    )
+    approve_units = models.PositiveIntegerField(
+        default=10, help_text="A difference of more units needs a second person."
+    )
+    approve_value = models.DecimalField(
+        max_digits=18, decimal_places=4, default=250, help_text="Or of more value, in store money."
+    )
+
+    class Meta:
+        verbose_name_plural = "count policies"
+
+    def __str__(self) -> str:
+        return f"counts of {self.store}"
+
+
+class CountSession(models.Model):
+    """A list of levels of one location that somebody counts."""
+
+    class Kind(models.TextChoices):
+        CYCLE = "cycle", "Cycle count"
+        FULL = "full", "Full count"
+        SPOT = "spot", "Spot check"
+
+    class State(models.TextChoices):
+        OPEN = "open", "Being counted"
+        REVIEW = "review", "To be approved"
+        POSTED = "posted", "Posted"
+        CANCELLED = "cancelled", "Cancelled"
+
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    location = models.ForeignKey(Location, models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=5, choices=Kind, default=Kind.CYCLE)
+    state = models.CharField(max_length=9, choices=State, default=State.OPEN)
+    blind = models.BooleanField(default=True, help_text="The counter does not see our number.")
+    freezes = models.BooleanField(
+        default=False, help_text="Nothing new is promised from these levels meanwhile."
+    )
+    created_by = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    submitted_by = models.TextField(blank=True, default="")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["store", "state"],
+                name="count_open",
+                condition=Q(state__in=["open", "review"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"count {self.pk}"
+
+
+class CountLine(models.Model):
+    """One level in a count. A recount is a new attempt; the old one stays as it was.
+
+    `expected` is on hand at the moment of the count, `counted_at` that moment: what moved later
+    is not undone.
+    """
+
+    class State(models.TextChoices):
+        TO_COUNT = "to_count", "To count"
+        COUNTED = "counted", "Counted"
+        REVIEW = "review", "Differs, to be approved"
+        RECOUNT = "recount", "To be counted again"
+        POSTED = "posted", "Posted"
+        DROPPED = "dropped", "Not counted"
+
+    class Reason(models.TextChoices):
+        UNKNOWN = "unknown", "Not known"
+        MISCOUNT = "miscount", "Miscounted before"
+        MISPLACED = "misplaced", "Stood in another place"
+        DAMAGED = "damaged", "Damaged"
+        THEFT = "theft", "Missing, perhaps stolen"
+        RECEIVING = "receiving", "Received wrongly"
+        PICKING = "picking", "Picked wrongly"
+
+    session = models.ForeignKey(CountSession, models.PROTECT, related_name="lines")
+    level = models.ForeignKey(StockLevel, models.PROTECT, related_name="count_lines")
+    attempt = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=8, choices=State, default=State.TO_COUNT)
+    expected = models.IntegerField(null=True, blank=True)
+    counted = models.PositiveIntegerField(null=True, blank=True)
+    counted_at = models.DateTimeField(null=True, blank=True)
+    counted_by = models.TextField(blank=True, default="")
+    counted_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    reason = models.CharField(max_length=9, choices=Reason, blank=True, default="")
+    approved_by = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "level", "attempt"], name="count_line_attempt_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["level", "-counted_at"], name="count_line_level")]
+
+    def __str__(self) -> str:
+        return f"{self.counted} counted"
