@@ -77,7 +77,7 @@ class ReservationAdmin(ReadOnly):
 
     @admin.display()
     def order(self, reservation: Reservation) -> str:
-        return reservation.line.order.name
+        return reservation.line.order.name if reservation.line else reservation.holder
 
     @admin.display()
     def item(self, reservation: Reservation) -> str:
