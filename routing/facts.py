@@ -6,7 +6,7 @@ from typing import Any
 
 from oms.core.sql import fetch
 from oms.orders import postal
-from routing.distance import km_between
+from oms.orders.postal.distance import km_between
 from routing.models import Decision
 from routing.planner import Candidate, Plan, Question, Step, Want, plan
 from routing.steps import DEFAULT_STEPS
