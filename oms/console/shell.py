@@ -31,8 +31,15 @@ MENU: list[tuple[str, list[tuple[str, str, str, str, str]]]] = [
     (
         "Stock",
         [
-            ("Stock levels", "deployed_code", "admin:inventory_stocklevel_changelist",
-             "inventory.view_stocklevel", ""),
+            ("Availability", "deployed_code", "admin:stock", "inventory.view_stocklevel", "a"),
+            ("Nearby", "near_me", "admin:nearby", "inventory.view_stocklevel", ""),
+            ("Supply", "local_shipping", "admin:supply", "console.receive_stock", ""),
+            ("Receiving", "input", "admin:receiving", "console.receive_stock", ""),
+            ("Transfers", "swap_horiz", "admin:transfers", "console.receive_stock", ""),
+            ("Counts", "fact_check", "admin:counts", "console.count_stock", ""),
+            ("Feeds", "upload_file", "admin:feeds", "console.load_feeds", ""),
+            ("Drift", "difference", "admin:drift", "console.repair_drift", ""),
+            ("Rules", "tune", "admin:stock_rules", "inventory.view_stocklevel", ""),
             ("Items", "sell", "admin:catalog_item_changelist", "catalog.view_item", ""),
             ("Locations", "warehouse", "admin:inventory_location_changelist",
              "inventory.view_location", ""),

@@ -30,10 +30,14 @@ PLAIN_PAGES = [
     "/auth/group/",
 ]
 WORK = ["Today", "Exception queue", "Orders"]
-STOCK = ["Stock levels", "Items", "Locations"]
+SEEN_STOCK = ["Availability", "Nearby", "Rules", "Items", "Locations"]
+STOCK = [
+    "Availability", "Nearby", "Supply", "Receiving", "Transfers", "Counts", "Feeds", "Drift",
+    "Rules", "Items", "Locations",
+]  # fmt: skip
 MENUS = {
     "ops": [*WORK, "Returns", *STOCK, "Routing", "Streams", "Messages", "Write-backs"],
-    "support": [*WORK, "Returns", "Refunds", *STOCK],
+    "support": [*WORK, "Returns", "Refunds", *SEEN_STOCK],
     "finance": [*WORK, "Refunds", "Write-backs"],
     "admin": [
         *WORK, "Returns", "Refunds", *STOCK, "Routing", "Streams", "Jobs", "Messages",
