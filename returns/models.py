@@ -25,8 +25,8 @@ class RMA(models.Model):
         CLOSED = "closed", "Closed"
         CANCELLED = "cancelled", "Cancelled"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, related_name="rmas")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="rmas", db_index=False)
     number = models.CharField(max_length=32, help_text="What people call it, e.g. RET-3310.")
     remote_id = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
@@ -71,7 +71,7 @@ class RMA(models.Model):
 class RMALine(models.Model):
     """Units of one order line in one RMA: asked for, arrived, decided."""
 
-    rma = models.ForeignKey(RMA, models.PROTECT, related_name="lines")
+    rma = models.ForeignKey(RMA, models.PROTECT, related_name="lines", db_index=False)
     line = models.ForeignKey(OrderLine, models.PROTECT, related_name="return_lines")
     remote_id = models.BigIntegerField(null=True, blank=True)
     quantity = models.PositiveIntegerField(help_text="Units the customer may send back.")
@@ -144,8 +144,8 @@ class Refund(models.Model):
         GOODWILL = "goodwill", "Goodwill"
         OUTSIDE = "outside", "Made outside Switchyard"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="refunds", db_index=False)
     rma = models.ForeignKey(RMA, models.PROTECT, null=True, blank=True, related_name="refunds")
     remote_id = models.BigIntegerField(null=True, blank=True)
     origin = models.CharField(max_length=8, choices=Origin)
@@ -192,7 +192,7 @@ class Refund(models.Model):
 class RefundLine(models.Model):
     """Units a refund pays for."""
 
-    refund = models.ForeignKey(Refund, models.PROTECT, related_name="lines")
+    refund = models.ForeignKey(Refund, models.PROTECT, related_name="lines", db_index=False)
     line = models.ForeignKey(OrderLine, models.PROTECT, related_name="refund_lines")
     quantity = models.PositiveIntegerField()
     amount = models.DecimalField(max_digits=18, decimal_places=4)

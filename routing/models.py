@@ -84,8 +84,10 @@ class Decision(models.Model):
         PARTLY = "partly", "Some units wait for stock"
         WAITS = "waits", "No unit could be placed"
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, related_name="decisions")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    order = models.ForeignKey(Order, models.PROTECT, related_name="decisions", db_index=False)
     version = models.ForeignKey(
         PolicyVersion, models.PROTECT, db_constraint=False, related_name="+"
     )

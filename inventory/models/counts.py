@@ -25,7 +25,9 @@ class Standing(models.Model):
     level = models.OneToOneField(
         StockLevel, models.PROTECT, primary_key=True, related_name="standing"
     )
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
     abc = models.CharField(max_length=1, choices=ABC, db_default=ABC.C)
     counted_at = models.DateTimeField(null=True, blank=True)
     count_due_on = models.DateField(null=True, blank=True)
@@ -82,7 +84,7 @@ class CountSession(models.Model):
         POSTED = "posted", "Posted"
         CANCELLED = "cancelled", "Cancelled"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     location = models.ForeignKey(Location, models.PROTECT, related_name="+")
     kind = models.CharField(max_length=5, choices=Kind, default=Kind.CYCLE)
     state = models.CharField(max_length=9, choices=State, default=State.OPEN)
@@ -134,8 +136,10 @@ class CountLine(models.Model):
         RECEIVING = "receiving", "Received wrongly"
         PICKING = "picking", "Picked wrongly"
 
-    session = models.ForeignKey(CountSession, models.PROTECT, related_name="lines")
-    level = models.ForeignKey(StockLevel, models.PROTECT, related_name="count_lines")
+    session = models.ForeignKey(CountSession, models.PROTECT, related_name="lines", db_index=False)
+    level = models.ForeignKey(
+        StockLevel, models.PROTECT, related_name="count_lines", db_index=False
+    )
     attempt = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=8, choices=State, default=State.TO_COUNT)
     expected = models.IntegerField(null=True, blank=True)

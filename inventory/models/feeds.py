@@ -26,7 +26,7 @@ class StockFeed(models.Model):
         APPLIED = "applied", "Applied"
         REFUSED = "refused", "Refused"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     source = models.CharField(max_length=24, help_text="The system that speaks, e.g. erp, wms.")
     kind = models.CharField(max_length=8, choices=Kind)
     state = models.CharField(max_length=8, choices=State, default=State.CHECKED)
@@ -67,13 +67,21 @@ class FeedRow(models.Model):
         BAD = "bad", "Cannot be used"
         REFUSED = "refused", "Refused by a person"
 
-    feed = models.ForeignKey(StockFeed, models.CASCADE, db_constraint=False, related_name="+")
+    feed = models.ForeignKey(
+        StockFeed, models.CASCADE, db_constraint=False, related_name="+", db_index=False
+    )
     number = models.PositiveIntegerField(help_text="Row in the file, the heading is 1.")
     sku = models.TextField()
     place = models.TextField()
     said = models.TextField()
     level = models.ForeignKey(
-        StockLevel, models.PROTECT, null=True, blank=True, db_constraint=False, related_name="+"
+        StockLevel,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
     )
     units = models.IntegerField(null=True, blank=True, help_text="Number or change that was read.")
     delta = models.IntegerField(null=True, blank=True, help_text="Change of on hand it makes.")
@@ -92,10 +100,14 @@ class FeedRow(models.Model):
 class FeedMark(models.Model):
     """How new the newest number is that a source told about a level: an older one never lands."""
 
-    level = models.ForeignKey(StockLevel, models.PROTECT, db_constraint=False, related_name="+")
+    level = models.ForeignKey(
+        StockLevel, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
     source = models.CharField(max_length=24)
     source_time = models.DateTimeField()
-    feed = models.ForeignKey(StockFeed, models.CASCADE, db_constraint=False, related_name="+")
+    feed = models.ForeignKey(
+        StockFeed, models.CASCADE, db_constraint=False, related_name="+", db_index=False
+    )
 
     class Meta:
         constraints = [
@@ -116,7 +128,7 @@ class AuthorityRule(models.Model):
         SAFETY = "safety", "Safety stock"
         INCOMING = "incoming", "Incoming supply"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     field = models.CharField(max_length=8, choices=Field)
     item = models.ForeignKey(Item, models.CASCADE, null=True, blank=True, related_name="+")
     location = models.ForeignKey(Location, models.CASCADE, null=True, blank=True, related_name="+")
@@ -146,7 +158,7 @@ class Drift(models.Model):
         REPAIRED = "repaired", "Repaired"
         GONE = "gone", "Agrees again"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     level = models.ForeignKey(StockLevel, models.PROTECT, related_name="drifts")
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
     ours = models.IntegerField(help_text="Our on hand.")

@@ -10,7 +10,7 @@ from oms.core.models import Store
 class Location(models.Model):
     """A warehouse or shop that holds stock and may ship."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(max_length=120)
     code = models.CharField(max_length=12, help_text="Short code on work and labels, e.g. LDS.")
     remote_id = models.BigIntegerField(null=True, blank=True)

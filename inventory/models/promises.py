@@ -47,7 +47,7 @@ class ChannelThreshold(models.Model):
     """Units not offered in a channel, though free. The most exact rule wins: item and location,
     item, location, channel."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     channel = models.CharField(max_length=64)
     item = models.ForeignKey(Item, models.CASCADE, null=True, blank=True, related_name="+")
     location = models.ForeignKey(Location, models.CASCADE, null=True, blank=True, related_name="+")
@@ -86,17 +86,28 @@ class Reservation(models.Model):
         LOST = "lost", "lost: the unit is not there"
         MOVED = "moved", "moved to another location"
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    line = models.ForeignKey(
-        OrderLine, models.PROTECT, null=True, blank=True, related_name="reservations"
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
     )
-    level = models.ForeignKey(StockLevel, models.PROTECT, related_name="reservations")
+    line = models.ForeignKey(
+        OrderLine,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reservations",
+        db_index=False,
+    )
+    level = models.ForeignKey(
+        StockLevel, models.PROTECT, related_name="reservations", db_index=False
+    )
     quantity = models.PositiveIntegerField()
     kind = models.CharField(max_length=4, choices=Kind, db_default=Kind.FIRM)
     state = models.CharField(max_length=8, choices=State, db_default=State.PENDING)
     holder = models.TextField(db_default="", blank=True, help_text="e.g. cart:abc, transfer:12.")
     expires_at = models.DateTimeField(null=True, blank=True)
-    fence = models.ForeignKey(RingFence, models.PROTECT, null=True, blank=True, related_name="+")
+    fence = models.ForeignKey(
+        RingFence, models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
+    )
     fenced = models.PositiveIntegerField(db_default=0, help_text="Units taken from the fence.")
     parts = models.JSONField(null=True, blank=True)
     reason = models.TextField(db_default="", blank=True, help_text="Why it was lost or moved.")

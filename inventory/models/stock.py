@@ -23,8 +23,10 @@ class StockLevel(models.Model):
     exactly the missing units lose their promise (inventory/losses.py).
     """
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    item = models.ForeignKey(Item, models.PROTECT, related_name="levels")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    item = models.ForeignKey(Item, models.PROTECT, related_name="levels", db_index=False)
     location = models.ForeignKey(Location, models.PROTECT, related_name="levels")
     on_hand = models.IntegerField(db_default=0, help_text="Units on the shelf that may be sold.")
     reserved = models.IntegerField(db_default=0, help_text="Promised to orders and transfers.")
@@ -62,12 +64,6 @@ class StockLevel(models.Model):
                     incoming__gte=0,
                     in_transit__gte=0,
                 ),
-            ),
-        ]
-        indexes = [
-            # The shortage detector: few rows, found without reading the table.
-            models.Index(
-                fields=["store"], name="level_short", condition=Q(reserved__gt=F("on_hand"))
             ),
         ]
 
@@ -111,9 +107,11 @@ class StockEntry(models.Model):
         TRUST = "trust", "Set by the trust score"
         REPAIR = "repair", "Repaired"
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
     level = models.ForeignKey(
-        StockLevel, models.PROTECT, db_constraint=False, related_name="entries"
+        StockLevel, models.PROTECT, db_constraint=False, related_name="entries", db_index=False
     )
     bucket = models.CharField(max_length=10, choices=Bucket)
     delta = models.IntegerField()

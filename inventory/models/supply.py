@@ -27,7 +27,7 @@ class Supply(models.Model):
         CLOSED = "closed", "Closed"
         CANCELLED = "cancelled", "Cancelled"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind)
     number = models.CharField(max_length=64, help_text="What people call it, e.g. PO-2041.")
     supplier = models.CharField(max_length=120, blank=True, default="")
@@ -72,9 +72,11 @@ class Supply(models.Model):
 class SupplyLine(models.Model):
     """Units of one item in a supply. Received counts damaged ones too, short what never came."""
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    supply = models.ForeignKey(Supply, models.PROTECT, related_name="lines")
-    item = models.ForeignKey(Item, models.PROTECT, related_name="+")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    supply = models.ForeignKey(Supply, models.PROTECT, related_name="lines", db_index=False)
+    item = models.ForeignKey(Item, models.PROTECT, related_name="+", db_index=False)
     ordered = models.PositiveIntegerField()
     shipped = models.PositiveIntegerField(db_default=0, help_text="Left the origin of a transfer.")
     received = models.PositiveIntegerField(db_default=0)
@@ -115,9 +117,13 @@ class SupplyPromise(models.Model):
         KEPT = "kept", "the units came"
         RELEASED = "released", "given back"
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
     supply_line = models.ForeignKey(SupplyLine, models.PROTECT, related_name="promises")
-    line = models.ForeignKey(OrderLine, models.PROTECT, related_name="supply_promises")
+    line = models.ForeignKey(
+        OrderLine, models.PROTECT, related_name="supply_promises", db_index=False
+    )
     quantity = models.PositiveIntegerField()
     promised_for = models.DateField(null=True, blank=True, help_text="What the customer was told.")
     state = models.CharField(max_length=8, choices=State, db_default=State.PENDING)
@@ -142,7 +148,7 @@ class SupplyPromise(models.Model):
 class Receipt(models.Model):
     """Goods taken in at one time. A repeat with the same key is quiet."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     supply = models.ForeignKey(Supply, models.PROTECT, related_name="receipts")
     request_key = models.CharField(max_length=64)
     received_by = models.TextField()

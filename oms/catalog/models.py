@@ -10,7 +10,7 @@ from oms.core.models import Store
 class Item(models.Model):
     """One SKU of one store. Stock, lines and reservations point here, never at a product title."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     sku = models.CharField(max_length=120)
     title = models.TextField(blank=True, default="")
     barcode = models.CharField(max_length=64, blank=True, default="")

@@ -33,7 +33,7 @@ class InboxMessage(models.Model):
         IGNORED = "ignored", "accepted, nothing to do"
         QUARANTINED = "quarantined", "cannot be applied, see reason"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     delivery_id = models.TextField(help_text="X-Shopify-Webhook-Id: unique per delivery.")
     event_id = models.TextField(db_default="", blank=True)
     topic = models.TextField()
@@ -77,7 +77,7 @@ class OutboxIntent(models.Model):
 
     OPEN_STATES = (State.WAITING, State.SENDING, State.UNKNOWN)
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     topic = models.TextField(help_text="What to say, e.g. fulfillment.create; see oms/wiring.py.")
     key = models.TextField(help_text="What it is about; one waiting row per topic and key.")
     order_id = models.BigIntegerField(null=True, blank=True)
@@ -123,7 +123,7 @@ class OutboxIntent(models.Model):
 class Timer(models.Model):
     """Work that is due at a moment, or when what it waits for happens. One per kind and subject."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=24, help_text="route, release, ...; see oms/wiring.py.")
     subject_id = models.BigIntegerField()
     due_at = models.DateTimeField(db_default=Now())
@@ -152,7 +152,7 @@ class Timer(models.Model):
 class StreamMark(models.Model):
     """How far a stream has come and when it last succeeded, to resume it and to show it."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     stream = models.CharField(max_length=48)
     cursor = models.TextField(blank=True, default="")
     last_success_at = models.DateTimeField(null=True, blank=True)

@@ -19,7 +19,7 @@ class ExceptionCase(models.Model):
     `subject` names what is wrong, e.g. line:12; `facts` are the numbers the sentence is made from.
     """
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=32, help_text="A code of oms.exceptions.kinds.KINDS.")
     subject = models.CharField(max_length=64)
     # No database constraint: the sweep must never wait for a lock that a command holds on an order.
@@ -30,6 +30,7 @@ class ExceptionCase(models.Model):
         blank=True,
         db_constraint=False,
         related_name="exceptions",
+        db_index=False,
     )
     facts = models.JSONField(default=dict)
     at_stake = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)

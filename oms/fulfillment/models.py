@@ -21,8 +21,10 @@ class FulfillmentOrder(models.Model):
         SHIPPED = "shipped", "Shipped"
         CANCELLED = "cancelled", "Cancelled"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, related_name="fulfillment_orders")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
+    order = models.ForeignKey(
+        Order, models.PROTECT, related_name="fulfillment_orders", db_index=False
+    )
     location = models.ForeignKey(Location, models.PROTECT, related_name="+")
     code = models.CharField(max_length=32, help_text="What the floor calls it, e.g. LDS-7719.")
     state = models.CharField(max_length=10, choices=State, db_default=State.PLANNED)
@@ -73,10 +75,18 @@ class FulfillmentOrder(models.Model):
 class FulfillmentOrderLine(models.Model):
     """Units of one order line in one piece of work, each backed by a reservation."""
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    fulfillment_order = models.ForeignKey(FulfillmentOrder, models.PROTECT, related_name="lines")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    fulfillment_order = models.ForeignKey(
+        FulfillmentOrder, models.PROTECT, related_name="lines", db_index=False
+    )
     line = models.ForeignKey(
-        OrderLine, models.PROTECT, db_constraint=False, related_name="fulfillment_lines"
+        OrderLine,
+        models.PROTECT,
+        db_constraint=False,
+        related_name="fulfillment_lines",
+        db_index=False,
     )
     reservation = models.OneToOneField(Reservation, models.PROTECT, related_name="work")
     quantity = models.PositiveIntegerField(help_text="Units still asked for.")
@@ -104,9 +114,9 @@ class FulfillmentOrderLine(models.Model):
 class Shipment(models.Model):
     """One hand-over to a carrier: what left a location together, told to Shopify once."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     fulfillment_order = models.ForeignKey(
-        FulfillmentOrder, models.PROTECT, related_name="shipments"
+        FulfillmentOrder, models.PROTECT, related_name="shipments", db_index=False
     )
     remote_id = models.BigIntegerField(null=True, blank=True)
     shipped_at = models.DateTimeField(db_default=Now())
@@ -130,8 +140,8 @@ class Parcel(models.Model):
         FAILED = "failed", "Delivery failed"
         RETURNING = "returning", "Coming back"
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
-    shipment = models.ForeignKey(Shipment, models.PROTECT, related_name="parcels")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
+    shipment = models.ForeignKey(Shipment, models.PROTECT, related_name="parcels", db_index=False)
     carrier = models.CharField(max_length=64)
     tracking_number = models.CharField(max_length=64)
     tracking_url = models.TextField(blank=True, default="")
@@ -171,10 +181,16 @@ class Parcel(models.Model):
 class ParcelLine(models.Model):
     """Units of one work line in one parcel."""
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    parcel = models.ForeignKey(Parcel, models.PROTECT, related_name="lines")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    parcel = models.ForeignKey(Parcel, models.PROTECT, related_name="lines", db_index=False)
     work_line = models.ForeignKey(
-        FulfillmentOrderLine, models.PROTECT, db_constraint=False, related_name="parcel_lines"
+        FulfillmentOrderLine,
+        models.PROTECT,
+        db_constraint=False,
+        related_name="parcel_lines",
+        db_index=False,
     )
     quantity = models.PositiveIntegerField()
 
@@ -192,8 +208,10 @@ class ParcelLine(models.Model):
 class ParcelEvent(models.Model):
     """A scan or message of the carrier, kept as it came."""
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    parcel = models.ForeignKey(Parcel, models.PROTECT, related_name="events")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    parcel = models.ForeignKey(Parcel, models.PROTECT, related_name="events", db_index=False)
     at = models.DateTimeField()
     state = models.CharField(max_length=16, choices=Parcel.State)
     place = models.TextField(blank=True, default="")

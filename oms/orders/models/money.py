@@ -12,8 +12,8 @@ from oms.orders.models.order import Order
 class PaymentTransaction(models.Model):
     """One transaction as the shop reports it: positive amounts, the kind gives the direction."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, related_name="transactions")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="transactions", db_index=False)
     remote_id = models.BigIntegerField()
     parent_remote_id = models.BigIntegerField(null=True, blank=True)
     refund_remote_id = models.BigIntegerField(null=True, blank=True)
@@ -46,8 +46,12 @@ class MoneyEntry(models.Model):
         OWED = "owed", "Owed by lines"
         MOVED = "moved", "Moved by transactions"
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, db_constraint=False, related_name="money")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    order = models.ForeignKey(
+        Order, models.PROTECT, db_constraint=False, related_name="money", db_index=False
+    )
     column = models.CharField(max_length=5, choices=Column)
     cause = models.CharField(
         max_length=24, help_text="items, delivery, tax, discount, edit, refund, payment"

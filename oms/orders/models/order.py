@@ -25,7 +25,7 @@ def phone_digits(field: str = "phone") -> Right:
 class Customer(models.Model):
     """The person who ordered, as the shop knows them. Personal data stays here and on Order."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     remote_id = models.BigIntegerField()
     name = models.TextField(blank=True, default="")
     email = models.TextField(blank=True, default="")
@@ -46,7 +46,7 @@ class Customer(models.Model):
 class Order(models.Model):
     """What a customer asked for, in the newest version the shop has told us."""
 
-    store = models.ForeignKey(Store, models.PROTECT, related_name="+")
+    store = models.ForeignKey(Store, models.PROTECT, related_name="+", db_index=False)
     remote_id = models.BigIntegerField(help_text="The number in gid://shopify/Order/….")
     name = models.CharField(max_length=64, help_text="What people call it, e.g. #1001.")
     remote_updated_at = models.DateTimeField(help_text="Version: an older snapshot never wins.")
@@ -109,8 +109,10 @@ class Order(models.Model):
 class OrderLine(models.Model):
     """A line and where each of its units is: every unit is in exactly one bucket, always."""
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, related_name="lines")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    order = models.ForeignKey(Order, models.PROTECT, related_name="lines", db_index=False)
     remote_id = models.BigIntegerField()
     position = models.PositiveSmallIntegerField()
     item = models.ForeignKey(

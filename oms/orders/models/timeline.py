@@ -15,8 +15,12 @@ class Event(models.Model):
     `kind` picks the sentence (see oms/orders/timeline.py), `data` fills it in.
     """
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
-    order = models.ForeignKey(Order, models.PROTECT, db_constraint=False, related_name="events")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
+    order = models.ForeignKey(
+        Order, models.PROTECT, db_constraint=False, related_name="events", db_index=False
+    )
     at = models.DateTimeField(db_default=Now())
     kind = models.CharField(max_length=40)
     actor = models.TextField()
