@@ -14,7 +14,7 @@ from oms.core.sql import fetch, ints
 Parts = Mapping[int, list[tuple[int, int]]]
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class LevelTerms:
     """Every term of one item at one location, asked for one channel ("" is none in particular).
 
@@ -260,12 +260,11 @@ def _levels(
             own[level] = (units, overflow)
 
     found: dict[int, dict[int, LevelTerms]] = {}
-    for id_, item, place, active, *counters, frozen in rows:
-        kept, overflow = own.get(id_, (0, True))
-        found.setdefault(item, {})[place] = LevelTerms(
-            id_, item, place, active, *counters, frozen, kept, overflow,
-            _threshold(thresholds, item, place),
-        )  # fmt: skip
+    for row in rows:
+        terms = LevelTerms(*row)
+        terms.own_fence, terms.overflow = own.get(row[0], (0, True))
+        terms.threshold = _threshold(thresholds, terms.item_id, terms.location_id)
+        found.setdefault(terms.item_id, {})[terms.location_id] = terms
     for bundle, group in parts.items():
         found[bundle] = _sets(bundle, group, found, thresholds)
     return found, fences
