@@ -1,7 +1,14 @@
 """Where stock is, how much, who may count on it, and every entry that made it so."""
 
 from inventory.models.counts import ABC, CountLine, CountPolicy, CountSession, Standing
-from inventory.models.feeds import AuthorityRule, Drift, FeedMark, FeedRow, StockFeed
+from inventory.models.feeds import (
+    AuthorityRule,
+    Drift,
+    FeedChunk,
+    FeedMark,
+    FeedRow,
+    StockFeed,
+)
 from inventory.models.places import Location
 from inventory.models.promises import ChannelThreshold, Reservation, RingFence
 from inventory.models.stock import StockEntry, StockLevel
@@ -22,6 +29,7 @@ __all__ = [
     "CountPolicy",
     "CountSession",
     "Drift",
+    "FeedChunk",
     "FeedMark",
     "FeedRow",
     "Location",

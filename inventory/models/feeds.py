@@ -1,6 +1,8 @@
 """Stock as other systems tell it, who is believed about what, and where shops disagree."""
 
 import pghistory
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -35,6 +37,12 @@ class StockFeed(models.Model):
     source_time = models.DateTimeField(help_text="The moment the numbers speak of.")
     received_at = models.DateTimeField(db_default=Now())
     received_by = models.TextField()
+    received_by_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    request_key = models.CharField(
+        max_length=64, blank=True, db_default="", help_text="A repeat with the same key is quiet."
+    )
     decided_by = models.TextField(blank=True, default="")
     decided_at = models.DateTimeField(null=True, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
@@ -47,8 +55,16 @@ class StockFeed(models.Model):
             models.UniqueConstraint(
                 fields=["store", "source", "digest", "source_time"], name="feed_once"
             ),
+            models.UniqueConstraint(
+                fields=["store", "source", "request_key"],
+                name="feed_request_once",
+                condition=~Q(request_key=""),
+            ),
         ]
-        indexes = [models.Index(fields=["store", "-id"], name="feed_newest")]
+        indexes = [
+            models.Index(fields=["store", "-id"], name="feed_newest"),
+            models.Index(fields=["id"], name="feed_applying", condition=Q(state="applying")),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -95,6 +111,29 @@ class FeedRow(models.Model):
 
     def __str__(self) -> str:
         return f"row {self.number}: {self.outcome}"
+
+
+class FeedChunk(models.Model):
+    """Rows of a feed that are still to be applied, some thousands side by side in arrays.
+
+    A chunk is applied and taken away in one transaction, so what is left is what is to be done.
+    Held chunks wait for a person; approved ones are not asked again whether they are absurd.
+    """
+
+    feed = models.ForeignKey(StockFeed, models.CASCADE, related_name="chunks", db_index=False)
+    held = models.BooleanField(db_default=False)
+    approved = models.BooleanField(db_default=False)
+    numbers = ArrayField(models.IntegerField())
+    items = ArrayField(models.BigIntegerField())
+    locations = ArrayField(models.BigIntegerField())
+    units = ArrayField(models.IntegerField(null=True), help_text="Null: not told.")
+    safety = ArrayField(models.IntegerField(null=True), help_text="Null: not told.")
+
+    class Meta:
+        indexes = [models.Index(fields=["feed", "held", "id"], name="feed_chunk_to_do")]
+
+    def __str__(self) -> str:
+        return f"{len(self.numbers)} rows"
 
 
 class FeedMark(models.Model):
