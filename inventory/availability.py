@@ -7,7 +7,7 @@ be routed do. A bundle is as many as its scarcest part allows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from oms.core.sql import fetch, ints
 
@@ -292,7 +292,10 @@ def _sets(
             active,
             threshold=_threshold(thresholds, bundle, place),
             parts=tuple(
-                (each, found.get(part, {}).get(place) or LevelTerms(None, part, place, active))
+                # What a fence keeps is sold by the unit, never inside a bundle.
+                (each, replace(found[part][place], own_fence=0))
+                if place in found.get(part, {})
+                else (each, LevelTerms(None, part, place, active))
                 for part, each in group
             ),
         )

@@ -227,6 +227,15 @@ def test_a_bundle_is_as_many_as_its_scarcest_part_at_each_location(mug: Item) ->
     assert terms(kit).limited_by == mug.pk
 
 
+def test_a_fenced_part_is_sold_by_the_unit_and_not_in_a_bundle(mug: Item) -> None:
+    kit = make_item("kit")
+    BundlePart.objects.create(bundle=kit, part=mug, quantity=1)
+    fence(stock(mug, make_location("east"), 10), "b2b", 4)
+
+    assert at(mug, "east", "b2b").available == 10
+    assert at(kit, "east", "b2b").available == 6
+
+
 def test_lines_that_share_a_part_are_checked_on_their_sum(mug: Item) -> None:
     shirt, kit = make_item("shirt"), make_item("kit")
     BundlePart.objects.create(bundle=kit, part=mug, quantity=2)
