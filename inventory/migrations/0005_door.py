@@ -16,6 +16,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(
             (SQL / "reserve.sql").read_text(),
-            "DROP FUNCTION inventory_reserve(bigint[], bigint[], int[], text[], text)",
+            "DROP FUNCTION inventory_reserve",
         ),
     ]
