@@ -11,7 +11,7 @@ import django_rq
 from django.db import close_old_connections
 from redis.exceptions import RedisError
 
-from oms import flow, wiring
+from oms import flow, shortages, wiring
 from oms.exceptions import sweep
 from oms.fulfillment import commands as fulfillment
 from oms.shopify import push, reconcile, subscriptions
@@ -26,15 +26,16 @@ BELL_SECONDS = 30
 
 
 def drain_intake() -> int:
-    """Read the inbox, route what is due, release what may go, until nothing is left."""
+    """Read the inbox, settle shortages, route, release what may go, until nothing is left."""
     began, count = _answer("drain_intake"), 0
     while time.monotonic() - began < DRAIN_SECONDS:
         read = flow.drain_inbox(wiring.HANDLERS, limit=BATCH)
+        settled = shortages.settle_shortages(BATCH)
         routed = routing.route_due(limit=BATCH).orders
         released = len(fulfillment.release_due(BATCH).done)
-        if not (read or routed or released):
+        if not (read or settled or routed or released):
             break
-        count += read + routed + released
+        count += read + settled + routed + released
     return count
 
 

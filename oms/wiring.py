@@ -73,7 +73,8 @@ class Job:
 
 JOBS: dict[str, Job] = {
     "drain_intake": Job(
-        "intake", lambda: inbox.any_due() or timers.any_due("route") or timers.any_due("release")
+        "intake",
+        lambda: inbox.any_due() or any(map(timers.any_due, ("shortage", "route", "release"))),
     ),
     "push_outbox": Job("outbound", outbox.any_due),
     "sweep_exceptions": Job("sweep", every=5),

@@ -143,6 +143,14 @@ class Reservation(models.Model):
                 name="reservation_holder",
                 condition=Q(state="pending", line__isnull=True),
             ),
+            # Who claims a level as a part, when units of it vanish.
+            models.Index(
+                fields=["store"],
+                name="reservation_bundle",
+                condition=Q(state="pending", parts__isnull=False),
+            ),
+            # Who lost units of a level, for its page.
+            models.Index(fields=["level"], name="reservation_lost", condition=Q(state="lost")),
         ]
 
     def __str__(self) -> str:

@@ -66,6 +66,18 @@ def claim(kind: str, limit: int) -> list[tuple[int, int]]:
     return sorted(rows, key=lambda row: row[1])
 
 
+def due(kind: str, limit: int) -> list[int]:
+    """Up to `limit` subjects that are due, by subject: a look that locks nothing."""
+    rows = fetch(
+        """
+        SELECT subject_id FROM core_timer WHERE kind = %s AND due_at <= statement_timestamp()
+        ORDER BY due_at, subject_id LIMIT %s
+        """,
+        [kind, limit],
+    )
+    return sorted(row[0] for row in rows)
+
+
 def any_due(kind: str) -> bool:
     """Whether there is work of this kind, for the scheduler that rings the bell."""
     return bool(

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum
 
-from oms.core.sql import fetch
+from inventory.losses import Progress
+from oms.core.sql import fetch, ints
 from oms.fulfillment.models import (
     FulfillmentOrder,
     FulfillmentOrderLine,
@@ -96,3 +97,19 @@ def parcels_of_orders(order_ids: Sequence[int]) -> list[tuple[int, int, int]]:
         .annotate(parcels=Count("id"), delivered=Count("id", filter=Q(delivered_at__isnull=False)))
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+def progress(reservation_ids: Sequence[int]) -> dict[int, Progress]:
+    """How far the live work on these promises is; all units of packed work are in hands."""
+    rows = fetch(
+        """
+        SELECT f.reservation_id, w.state,
+               CASE w.state WHEN 'picking' THEN f.picked WHEN 'packed' THEN f.quantity ELSE 0 END
+        FROM fulfillment_fulfillmentorderline f
+        JOIN fulfillment_fulfillmentorder w ON w.id = f.fulfillment_order_id
+        WHERE f.reservation_id = ANY(%s::bigint[])
+          AND w.state IN ('planned', 'released', 'picking', 'packed')
+        """,
+        [ints(reservation_ids)],
+    )
+    return {reservation_id: Progress(state, in_hand) for reservation_id, state, in_hand in rows}

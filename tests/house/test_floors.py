@@ -21,6 +21,7 @@ FLOORS = {
     "oms.console": 8,
     "oms.runner": ROOF,
     "oms.flow": ROOF,
+    "oms.shortages": ROOF,
     "oms.wiring": ROOF,
     "oms.jobs": ROOF,
     "oms.figures": ROOF,

@@ -1,6 +1,7 @@
 """The verbs of the fulfillment room, by what they are about."""
 
 from oms.fulfillment.commands.handling import Outcome
+from oms.fulfillment.commands.losing import Settled, lose_missing, would_lose
 from oms.fulfillment.commands.parcels import Scan, record_scan, record_scans
 from oms.fulfillment.commands.picking import pack, pick, pick_all, short_pick, start_picking
 from oms.fulfillment.commands.releasing import release, release_due
@@ -12,9 +13,11 @@ __all__ = [
     "HandOver",
     "Outcome",
     "Scan",
+    "Settled",
     "Shipped",
     "Withdrawn",
     "cancel",
+    "lose_missing",
     "pack",
     "pick",
     "pick_all",
@@ -27,4 +30,5 @@ __all__ = [
     "short_pick",
     "start_picking",
     "withdraw",
+    "would_lose",
 ]
