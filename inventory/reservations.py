@@ -57,17 +57,18 @@ def reserve(promises: Sequence[Promise], *, actor: Actor) -> list[int]:
     if not promises:
         return []
     plain = all([p.is_plain for p in promises])  # noqa: C419  (quicker on the hot path)
-    ((ids, short_level, wanted, free),) = fetch(
-        _RESERVE,
-        [
-            ints(p.line_id for p in promises) if plain else [p.line_id for p in promises],  # type: ignore[misc]
-            ints(p.level_id for p in promises),
-            ints(p.quantity for p in promises),
-            [p.document for p in promises],
-            str(actor),
-            None if plain else json([_special(p) for p in promises]),
-        ],
-    )
+    asked = [
+        ints([p.line_id for p in promises]) if plain else [p.line_id for p in promises],  # type: ignore[misc]
+        ints([p.level_id for p in promises]),
+        ints([p.quantity for p in promises]),
+        [p.document for p in promises],
+        str(actor),
+    ]
+    if plain:
+        ((ids, short_level, wanted, free),) = fetch(_RESERVE, asked)
+    else:
+        special = json([_special(p) for p in promises])
+        ((ids, short_level, wanted, free),) = fetch(_RESERVE_SPECIAL, [*asked, special])
     if short_level:
         raise Refused(f"Only {max(free, 0)} of {wanted} units are free there now; plan again.")
     return ids
@@ -81,9 +82,11 @@ def release(
     return _end(rows, "released", actor=actor, cause=cause)
 
 
-def consume(units: Iterable[tuple[int, int, str]], *, actor: Actor) -> dict[int, Level]:
+def consume(
+    units: Iterable[tuple[int, int, str]], *, actor: Actor, cause: str = "ship"
+) -> dict[int, Level]:
     """Ship (reservation id, quantity, document): the units leave the shelf, the promise is kept."""
-    return _end([_Ending(*row) for row in units], "consumed", actor=actor, cause="ship")
+    return _end([_Ending(*row) for row in units], "consumed", actor=actor, cause=cause)
 
 
 def lose(units: Iterable[tuple[int, int, str]], *, actor: Actor, document: str) -> dict[int, Level]:
@@ -286,7 +289,10 @@ def _special(promise: Promise) -> dict[str, Any]:
 
 
 _RESERVE = """
-SELECT * FROM inventory_reserve(
+SELECT * FROM inventory_reserve(%s::bigint[], %s::bigint[], %s::int[], %s::text[], %s)
+"""
+_RESERVE_SPECIAL = """
+SELECT * FROM inventory_reserve_special(
     %s::bigint[], %s::bigint[], %s::int[], %s::text[], %s, %s)
 """
 _OVER = """

@@ -70,7 +70,11 @@ class Supply(models.Model):
 
 
 class SupplyLine(models.Model):
-    """Units of one item in a supply. Received counts damaged ones too, short what never came."""
+    """Units of one item in a supply. Received counts damaged ones too, short what never came.
+
+    Incoming at the destination is what is still to come of open purchases, in transit what left
+    the origin of a transfer and has not arrived (inventory/invariants.py).
+    """
 
     store = models.ForeignKey(
         Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
@@ -108,6 +112,16 @@ class SupplyLine(models.Model):
     def __str__(self) -> str:
         return f"{self.ordered} x {self.item_id}"
 
+    @property
+    def to_come(self) -> int:
+        """Units still expected."""
+        return max(self.ordered - self.received - self.short, 0)
+
+    @property
+    def on_the_way(self) -> int:
+        """Units of a transfer that left and have not arrived."""
+        return max(self.shipped - self.received - self.short, 0)
+
 
 class SupplyPromise(models.Model):
     """Units of an order line that wait for a dated supply."""
@@ -125,7 +139,10 @@ class SupplyPromise(models.Model):
         OrderLine, models.PROTECT, related_name="supply_promises", db_index=False
     )
     quantity = models.PositiveIntegerField()
-    promised_for = models.DateField(null=True, blank=True, help_text="What the customer was told.")
+    promised_for = models.DateField(null=True, blank=True, help_text="When they are expected now.")
+    told_for = models.DateField(
+        null=True, blank=True, help_text="The day the customer was told; moves when told again."
+    )
     state = models.CharField(max_length=8, choices=State, db_default=State.PENDING)
     created_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
