@@ -157,7 +157,7 @@ class FeedMark(models.Model):
         return f"{self.source} {self.source_time}"
 
 
-@pghistory.track()
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class AuthorityRule(models.Model):
     """Which system is believed about a field. The most exact rule wins: item and location, item,
     location, field."""

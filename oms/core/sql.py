@@ -3,7 +3,7 @@
 The hot path does not use the ORM, which costs more per order than everything else together.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
@@ -11,16 +11,17 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 Row = tuple[Any, ...]
+Params = Sequence[Any] | Mapping[str, Any]
 
 
-def fetch(query: str, params: Sequence[Any] = ()) -> list[Row]:
+def fetch(query: str, params: Params = ()) -> list[Row]:
     """Run one statement and return all its rows."""
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         return cursor.fetchall()
 
 
-def execute(query: str, params: Sequence[Any] = ()) -> int:
+def execute(query: str, params: Params = ()) -> int:
     """Run one statement and return how many rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(query, params)
