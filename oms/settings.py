@@ -173,4 +173,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissions"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "EXCEPTION_HANDLER": "oms.console.api.errors.answer",
 }
+# For each key of the API; see oms/console/api/doors.py.
+API_READS_PER_MINUTE = int(os.environ.get("SWITCHYARD_API_READS", "600"))
+API_WRITES_PER_MINUTE = int(os.environ.get("SWITCHYARD_API_WRITES", "300"))

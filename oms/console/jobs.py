@@ -1,6 +1,5 @@
 """The django-rq pages at /jobs/, inside the shell, for those who keep the machines running."""
 
-from collections.abc import Callable
 from functools import wraps
 
 from django.contrib import admin
@@ -9,7 +8,7 @@ from django.urls import URLPattern
 from django_rq.urls import get_admin_urlpatterns, get_api_urlpatterns
 from redis.exceptions import RedisError
 
-from oms.console.access import needs
+from oms.console.access import View, needs
 from oms.console.shell import page
 
 
@@ -22,7 +21,7 @@ def job_pages() -> tuple[list[URLPattern], str, str]:
     return [*json_pages, *get_admin_urlpatterns(view_wrapper=_guard)], "django_rq", "django_rq"
 
 
-def _guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def _guard(view: View) -> View:
     @wraps(view)
     def answered(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         try:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inventory.models import Location
 from oms.console import queue_rows
-from oms.console.access import may, needs, person, who_may
+from oms.console.access import View, may, needs, person, who_may
 from oms.console.case_panel import panel_of
 from oms.console.queue_rows import Asked
 from oms.console.shell import current_store, page, shell, zone_of
@@ -121,7 +121,7 @@ def _part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpR
 # ---- what people do: each a few lines around a command ------------------------------------------
 
 
-def _action(work: Callable[..., str]) -> Callable[..., HttpResponse]:
+def _action(work: Callable[..., str]) -> View:
     """POST, permission, command, answer: the panel again for the script, else back to the list."""
 
     @require_POST
