@@ -13,7 +13,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             "DROP FUNCTION IF EXISTS"
             " inventory_reserve(bigint[], bigint[], int[], text[], text);"
-            + (SQL / "reserve.sql").read_text(),
+            + (SQL / "reserve.sql").read_text()
+            + (SQL / "reserve_special.sql").read_text(),
             migrations.RunSQL.noop,
         ),
     ]

@@ -15,6 +15,7 @@ WRITES = {
     r"(UPDATE|INSERT INTO|COPY) inventory_stock(level|entry)|copy_in\(\s*\"inventory_stock": {
         "inventory/ledger.py",
         "inventory/sql/post.sql",
+        "inventory/sql/reserve.sql",
     },
     r"INSERT INTO orders_moneyentry": {"oms/orders/money.py"},
     r"UPDATE orders_orderline l SET\s+open|SET open =": {"oms/orders/units.py"},
