@@ -3,7 +3,7 @@
 import pghistory
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from inventory.models.places import Location
@@ -32,6 +32,9 @@ class Standing(models.Model):
     counted_at = models.DateTimeField(null=True, blank=True)
     count_due_on = models.DateField(null=True, blank=True)
     due_reason = models.TextField(blank=True, default="")
+    pulled = models.BooleanField(
+        db_default=False, help_text="Due earlier than its class asks, for the reason given."
+    )
     trust = models.PositiveSmallIntegerField(db_default=100, help_text="0 to 100.")
     parts = models.JSONField(
         default=list, blank=True, help_text="[[part, points taken off, why], ...]"
@@ -39,7 +42,11 @@ class Standing(models.Model):
     computed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["store", "count_due_on"], name="standing_count_due")]
+        indexes = [
+            models.Index(fields=["store", "count_due_on"], name="standing_count_due"),
+            # Routing asks at every batch, and few levels are in doubt.
+            models.Index(fields=["level"], name="standing_doubted", condition=Q(trust__lt=60)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.trust} ({self.abc})"
@@ -81,6 +88,7 @@ class CountSession(models.Model):
     class State(models.TextChoices):
         OPEN = "open", "Being counted"
         REVIEW = "review", "To be approved"
+        POSTING = "posting", "Being posted"
         POSTED = "posted", "Posted"
         CANCELLED = "cancelled", "Cancelled"
 
@@ -104,7 +112,7 @@ class CountSession(models.Model):
             models.Index(
                 fields=["store", "state"],
                 name="count_open",
-                condition=Q(state__in=["open", "review"]),
+                condition=Q(state__in=["open", "review", "posting"]),
             ),
         ]
 
@@ -157,8 +165,28 @@ class CountLine(models.Model):
             models.UniqueConstraint(
                 fields=["session", "level", "attempt"], name="count_line_attempt_once"
             ),
+            # Whoever ends a count thaws its levels: two counts of one level would thaw each other's.
+            models.UniqueConstraint(
+                fields=["level"],
+                name="count_line_one_open",
+                condition=Q(state__in=["to_count", "counted", "review"]),
+            ),
         ]
-        indexes = [models.Index(fields=["level", "-counted_at"], name="count_line_level")]
+        indexes = [
+            models.Index(fields=["level", "-counted_at"], name="count_line_level"),
+            models.Index(
+                fields=["level"],
+                name="count_line_differs",
+                condition=Q(state="posted") & ~Q(counted=F("expected")),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.counted} counted"
+
+    @property
+    def variance(self) -> int:
+        """Units more than expected, or fewer; none until both are known."""
+        if self.counted is None or self.expected is None:
+            return 0
+        return self.counted - self.expected
