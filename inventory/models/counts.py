@@ -165,7 +165,7 @@ class CountLine(models.Model):
             models.UniqueConstraint(
                 fields=["session", "level", "attempt"], name="count_line_attempt_once"
             ),
-            # Whoever ends a count thaws its levels: two counts of one level would thaw each other's.
+            # Whoever ends a count thaws its levels: two of one level would thaw each other's.
             models.UniqueConstraint(
                 fields=["level"],
                 name="count_line_one_open",
