@@ -89,6 +89,7 @@ class Reservation(models.Model):
     store = models.ForeignKey(
         Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
     )
+    # Nothing that is promised can be deleted (no_delete there), so no key is checked row by row.
     line = models.ForeignKey(
         OrderLine,
         models.PROTECT,
@@ -96,9 +97,14 @@ class Reservation(models.Model):
         blank=True,
         related_name="reservations",
         db_index=False,
+        db_constraint=False,
     )
     level = models.ForeignKey(
-        StockLevel, models.PROTECT, related_name="reservations", db_index=False
+        StockLevel,
+        models.PROTECT,
+        related_name="reservations",
+        db_index=False,
+        db_constraint=False,
     )
     quantity = models.PositiveIntegerField()
     kind = models.CharField(max_length=4, choices=Kind, db_default=Kind.FIRM)

@@ -7,11 +7,24 @@ from django.db.models.functions import Least, Now
 
 from inventory.models.places import Location
 from oms.catalog.models import Item
-from oms.core.history import append_only
+from oms.core.history import append_only, no_delete
 from oms.core.models import Store
 
 # What may still be promised. A frozen level promises nothing, but owes what it owes.
 FREE = F("on_hand") - F("reserved") - F("soft") - F("fenced") - F("safety") - F("buffer")
+
+
+class Reason(models.TextChoices):
+    """Why somebody changes stock by hand."""
+
+    DAMAGED = "damaged", "Damaged"
+    FOUND = "found", "Found"
+    LOST = "lost", "Lost"
+    THEFT = "theft", "Stolen"
+    MISCOUNT = "miscount", "Miscounted before"
+    SUPPLIER = "supplier", "Wrong from the supplier"
+    REPAIRED = "repaired", "Repaired or passed"
+    OTHER = "other", "Other, see the note"
 
 
 class StockLevel(models.Model):
@@ -66,6 +79,7 @@ class StockLevel(models.Model):
                 ),
             ),
         ]
+        triggers = [no_delete()]
 
     def __str__(self) -> str:
         return f"{self.item_id} at {self.location_id}"

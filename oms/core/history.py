@@ -1,8 +1,18 @@
-"""Triggers that keep history tables append-only, TRUNCATE included."""
+"""Triggers that keep history append-only, TRUNCATE included, and rows that others name."""
 
 import pgtrigger
 
 _REFUSE = "RAISE EXCEPTION '% is append-only: correct it by adding an entry', TG_TABLE_NAME;"
+
+
+def no_delete() -> pgtrigger.Trigger:
+    """For Meta.triggers of a table whose rows others name: a row stays once it is there."""
+    return pgtrigger.Trigger(
+        name="no_delete",
+        operation=pgtrigger.Delete,
+        when=pgtrigger.Before,
+        func="RAISE EXCEPTION '% is never deleted: others count on it', TG_TABLE_NAME;",
+    )
 
 
 def append_only() -> list[pgtrigger.Trigger]:

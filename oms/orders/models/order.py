@@ -9,6 +9,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now, Reverse, Right, Upper
 
 from oms.catalog.models import Item
+from oms.core.history import no_delete
 from oms.core.models import Store
 
 BUCKETS = ("open", "reserved", "backordered", "released", "shipped", "cancelled", "returned")
@@ -166,6 +167,7 @@ class OrderLine(models.Model):
                 condition=Q(item__isnull=True, ships=True),
             ),
         ]
+        triggers = [no_delete()]
 
     def __str__(self) -> str:
         return f"{self.ordered} x {self.sku or self.title}"
