@@ -5,22 +5,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('core', '0003_indexes'),
-        ('exceptions', '0002_initial'),
-        ('orders', '0004_indexes'),
+        ("core", "0003_indexes"),
+        ("exceptions", "0002_initial"),
+        ("orders", "0004_indexes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='exceptioncase',
-            name='order',
-            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='exceptions', to='orders.order'),
+            model_name="exceptioncase",
+            name="order",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="exceptions",
+                to="orders.order",
+            ),
         ),
         migrations.AlterField(
-            model_name='exceptioncase',
-            name='store',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.store'),
+            model_name="exceptioncase",
+            name="store",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.store",
+            ),
         ),
     ]
