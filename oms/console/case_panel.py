@@ -93,6 +93,8 @@ FACT_WORDS = {
     "orders": "Orders hit",
     "names": "Which",
     "losing": "Who loses",
+    "holding": "Picked or packed for",
+    "crossed_by": "Sold in",
     "country": "Ships to",
     "code": "Work",
     "state": "Stands at",

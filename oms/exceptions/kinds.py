@@ -41,7 +41,7 @@ KINDS: dict[str, Kind] = {
         severity=1,
         due=timedelta(hours=2),
         sentence=sentences.stock_short,
-        check="More units are promised from this shelf than stand on it.",
+        check="More units are picked or packed from this shelf than stood on it, or it is below 0.",
         ways=ways.STOCK_SHORT,
     ),
     "unroutable": Kind(

@@ -44,14 +44,17 @@ def unknown_item(f: Facts) -> str:
 
 
 def stock_short(f: Facts) -> str:
-    """Reading has 3 × Lamp, 5 are promised: 2 orders lose"""
+    """Reading has 1 × Lamp, 2 are picked or packed"""
     names = {"place": f["location"], "goods": f["title"] or f["sku"]}
     on_hand = f"{f['on_hand']:,}".replace("-", "−")
     if not f["reserved"]:
+        if f["crossed_by"]:
+            words = f"{{place}} is {-f['on_hand']:,} short of {{goods}} since {{order}} was sold"
+            return _fit(words, order=f["crossed_by"], **names)
         return _fit(f"{{place}} is {-f['on_hand']:,} short of {{goods}}", **names)
-    promised = f"{f['reserved']:,} {'is' if f['reserved'] == 1 else 'are'} promised"
-    loses = "1 order loses" if f["orders"] == 1 else f"{f['orders']:,} orders lose"
-    return _fit(f"{{place}} has {on_hand} × {{goods}}, {promised}: {loses}", **names)
+    verb = "is" if f["reserved"] == 1 else "are"
+    kept = f"{verb} picked or packed" if f["settled"] else f"{verb} promised"
+    return _fit(f"{{place}} has {on_hand} × {{goods}}, {f['reserved']:,} {kept}", **names)
 
 
 def write_back_failed(f: Facts) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from inventory import ledger
+from inventory.commands import adjust
 from oms.core import inbox, outbox, timers
 from oms.core.actor import Actor
 from oms.core.errors import Refused
@@ -101,49 +102,107 @@ def _map_item(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
     return f"{count_of(lines, 'line')} now {verb} {answers['sku']} and will be routed."
 
 
+def _preview_correct(case: ExceptionCase) -> Effect:
+    facts = case.facts
+    return Effect(
+        stock=f"{short(facts['location'], 20)} {facts['on_hand']:,} → {facts['reserved']:,}"
+        f" × {short(facts['title'] or facts['sku'], 30)}, and told to Shopify",
+        money=no_money(case),
+    )
+
+
+def _correct(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    """What somebody holds was there: the shelf is brought to what is picked, or to nothing."""
+    level_id = subject_id(case)
+    level = ledger.lock([level_id])[level_id]
+    missing = level.reserved - level.on_hand
+    if missing != case.facts["missing"]:
+        raise Refused("The stock has changed since; wait for the next check.")
+    adjust(level_id=level_id, delta=missing, reason=answers["reason"], actor=actor)
+    return f"On hand is {level.reserved:,} now: {answers['reason']}"
+
+
 def _preview_take_back(case: ExceptionCase) -> Effect:
-    losing = [f"{units} from {name}" for name, units, _ in case.facts["losing"][:3]]
-    more = len(case.facts["losing"]) - len(losing)
+    work = [f"{units} from {name}" for _, _, name, units in _within_reach(case)]
+    more = len(work) - 3
     return Effect(
         stock=f"{short(case.facts['location'], 20)} gives back "
-        + listed([*losing, *([f"{more} more"] if more else [])]),
+        + listed([*work[:3], *([f"{more} more"] if more > 0 else [])]),
         money=no_money(case),
         date="new date from the location that takes over, or a wait for stock",
     )
 
 
 def _take_back(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
-    """The promises named in the facts are taken back with the work they belong to."""
-    work = fetch(
-        """
-        SELECT DISTINCT w.id, w.order_id FROM fulfillment_fulfillmentorder w
-        JOIN fulfillment_fulfillmentorderline f ON f.fulfillment_order_id = w.id
-        JOIN inventory_reservation r ON r.id = f.reservation_id
-        WHERE f.reservation_id = ANY(%s::bigint[]) AND r.state = 'pending' ORDER BY w.id
-        """,
-        [[reservation_id for _, _, reservation_id in case.facts["losing"]]],
-    )
+    """Work that is not packed yet is taken back whole, the newest first, until enough is free."""
+    work = _within_reach(case)
     if not work:
         raise Refused("These promises have ended meanwhile; wait for the next check.")
     # All orders, then all shelves, before the first piece of work: nobody waits in a circle.
-    lock_orders(order_id for _, order_id in work)
+    lock_orders(order_id for _, order_id, _, _ in work)
     ledger.lock(
         level_id
         for (level_id,) in fetch(
             "SELECT r.level_id FROM inventory_reservation r"
             " JOIN fulfillment_fulfillmentorderline f ON f.reservation_id = r.id"
             " WHERE f.fulfillment_order_id = ANY(%s::bigint[])",
-            [[work_id for work_id, _ in work]],
+            [[work_id for work_id, *_ in work]],
         )
     )
     reason = f"{case.facts['location']} has too few {case.facts['sku']}"
-    for work_id, _ in work:
+    for work_id, *_ in sorted(work):
         taking_back.cancel(work_id=work_id, reason=reason, actor=actor)
-    return f"{count_of(len({order_id for _, order_id in work}), 'order')} will be routed again."
+    return f"{count_of(len({order_id for _, order_id, *_ in work}), 'order')} will be routed again."
 
 
-def _no_promise(case: ExceptionCase) -> str:
-    return "" if case.facts["losing"] else "no order was promised these units"
+def _within_reach(case: ExceptionCase) -> list[tuple[int, int, str, int]]:
+    """Work that holds the missing units and is not packed: (work, order, its name, units)."""
+    rows = fetch(
+        """
+        SELECT w.id, w.order_id, o.name, sum(r.quantity)::int
+        FROM inventory_reservation r
+        JOIN fulfillment_fulfillmentorderline f ON f.reservation_id = r.id
+        JOIN fulfillment_fulfillmentorder w ON w.id = f.fulfillment_order_id
+        JOIN orders_order o ON o.id = w.order_id
+        WHERE r.id = ANY(%s::bigint[]) AND r.state = 'pending'
+          AND w.state IN ('planned', 'released', 'picking')
+        GROUP BY w.id, o.name ORDER BY w.id DESC
+        """,
+        [[reservation_id for _, _, reservation_id in case.facts.get("holding", [])]],
+    )
+    missing, chosen = case.facts["missing"], []
+    for row in rows:
+        if missing > 0:
+            chosen.append(row)
+            missing -= row[3]
+    return chosen
+
+
+def _not_within_reach(case: ExceptionCase) -> str:
+    if not case.facts.get("holding"):
+        return "no order was promised these units"
+    if not case.facts.get("settled"):
+        return "the rule has not chosen yet who loses"
+    return "" if _within_reach(case) else "all of it is packed; count the shelf"
+
+
+def _preview_settle(case: ExceptionCase) -> Effect:
+    return Effect(
+        stock="missing units lose their promise by the rule: promise, priority, age",
+        money=no_money(case),
+        date="new date from the location that takes over, or a wait for stock",
+    )
+
+
+def _settle(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
+    level_id = subject_id(case)
+    timers.stop("shortage", [level_id])
+    timers.start(store_id=case.store_id, kind="shortage", subject_ids=[level_id])
+    return "The rule takes the missing units now."
+
+
+def _already_settled(case: ExceptionCase) -> str:
+    return "the rule has taken what it may" if case.facts.get("settled", True) else ""
 
 
 def _preview_send_again(case: ExceptionCase) -> Effect:
@@ -229,12 +288,28 @@ UNKNOWN_ITEM = (
 )
 STOCK_SHORT = (
     Way(
+        "correct",
+        "The number is wrong: put it right",
+        "adjust_stock",
+        _preview_correct,
+        _correct,
+        asks=(("reason", "How do you know"),),
+    ),
+    Way(
         "take_back",
-        "Take the units back from the newest orders",
+        "Take the picked units back from the newest orders",
         "route_orders",
         _preview_take_back,
         _take_back,
-        hindrance=_no_promise,
+        hindrance=_not_within_reach,
+    ),
+    Way(
+        "settle",
+        "Let the rule choose who loses, now",
+        "route_orders",
+        _preview_settle,
+        _settle,
+        hindrance=_already_settled,
     ),
 )
 WRITE_BACK_FAILED = (

@@ -26,9 +26,14 @@ FACTS = {
     ],
     "stock_short": [
         {"on_hand": 13, "reserved": 25, "missing": 12, "title": LONG, "sku": "S", "orders": 12,
-         "location": "Manchester Piccadilly", "losing": []},
+         "location": "Manchester Piccadilly", "holding": [], "settled": True, "crossed_by": ""},
         {"on_hand": -4, "reserved": 0, "missing": 4, "title": LONG, "sku": "S", "orders": 0,
-         "location": "Manchester Piccadilly", "losing": []},
+         "location": "Manchester Piccadilly", "holding": [], "settled": True, "crossed_by": ""},
+        {"on_hand": -4, "reserved": 0, "missing": 4, "title": LONG, "sku": "S", "orders": 0,
+         "location": "Manchester Piccadilly", "holding": [], "settled": True,
+         "crossed_by": "#PK-1004711"},
+        {"on_hand": 13, "reserved": 25, "missing": 12, "title": LONG, "sku": "S", "orders": 12,
+         "location": "Manchester Piccadilly", "holding": [], "settled": False, "crossed_by": ""},
     ],
     "unknown_item": [
         {"position": 12, "sku": "MUG-OLD-04-LIMITED-EDITION-1998", "title": LONG, "units": 1},

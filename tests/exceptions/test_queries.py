@@ -7,6 +7,7 @@ import pytest
 
 from oms.core import clock, outbox
 from oms.core.actor import of_user
+from oms.core.models import Timer
 from oms.exceptions import commands, queries
 from oms.exceptions.models import ExceptionCase
 from oms.exceptions.queries import Filters
@@ -116,6 +117,7 @@ def test_a_location_filter_shows_what_stands_there():
     routed_order(on_hand=1)
     OrderLine.objects.update(reserved=1)
     stock(make_item("mug"), east, 0)
+    Timer.objects.filter(kind="shortage").delete()
     swept("stock_short")
 
     assert (len(names(location_id=east.pk)), names(location_id=east.pk + 1)) == (1, [])

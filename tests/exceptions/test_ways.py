@@ -3,16 +3,22 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import Sum
 
-from oms.core import clock, inbox, outbox
+from inventory.commands import adjust
+from inventory.models import StockLevel
+from oms.core import clock, inbox, outbox, timers
 from oms.core.errors import Refused
 from oms.core.models import InboxMessage, OutboxIntent, Timer
 from oms.exceptions import commands, queries
 from oms.exceptions.models import ExceptionCase, Note
 from oms.exceptions.queries import Offer
+from oms.fulfillment import commands as floor
+from oms.fulfillment.models import FulfillmentOrder
 from oms.orders import holds
-from oms.orders.models import Event, OrderLine
+from oms.orders.models import Event, Order, OrderLine
 from oms.orders.timeline import sentence
+from oms.shortages import settle_shortages
 from returns import refunds
 from returns.models import RMA, Refund
 from routing.commands import route_due
@@ -21,7 +27,7 @@ from tests.exceptions.queue import open_case, swept
 from tests.exceptions.test_message_kinds import quarantined
 from tests.exceptions.test_money_kinds import SOON, take_in
 from tests.exceptions.test_stock_and_floor_kinds import counted
-from tests.fulfillment.floor import packed, routed, routed_order, shelf
+from tests.fulfillment.floor import packed, picking, routed, routed_order, shelf
 from tests.returns.goods import (
     approved_refund,
     columns,
@@ -93,7 +99,7 @@ def test_the_second_person_hears_what_the_first_chose():
 
 
 def test_a_way_is_refused_when_the_facts_have_changed_since_they_were_shown():
-    routed_order(quantity=5, on_hand=5)
+    picked(routed_order(quantity=5, on_hand=5))
     counted(4)
     swept("stock_short")
     case = open_case("stock_short")
@@ -106,32 +112,67 @@ def test_a_way_is_refused_when_the_facts_have_changed_since_they_were_shown():
     assert shelf()["reserved"] == 5
 
 
-def test_a_shortage_takes_units_back_from_the_newest_orders_and_routes_them_again():
+def picked(order: Order) -> FulfillmentOrder:
+    """All units are in somebody's hands, none is packed."""
+    work = picking(order)
+    floor.pick_all(work_ids=[work.pk], actor=OLGA).or_refuse()
+    return work
+
+
+def test_a_shortage_takes_picked_units_back_from_the_newest_order_and_routes_it_again():
     stock(make_item("mug"), make_location("east"), 5)
     first, second, third = (routed(make_order(line("mug", n))) for n in (2, 2, 1))
     stock(make_item("mug"), make_location("west"), 5)
+    for order in (first, second, third):
+        picked(order)
     counted(3)
     swept("stock_short")
     case = open_case("stock_short")
     assert offers(case)["take_back"].effect.stock == (
-        f"East gives back 1 from {third.name} and 1 from {second.name}"
+        f"East gives back 1 from {third.name} and 2 from {second.name}"
     )
+    assert offers(case)["settle"].hindrance == "the rule has taken what it may"
 
     assert take(case, "take_back") == "2 orders will be routed again."
 
     assert swept("stock_short").closed == 1
     route_due(limit=10)
-    places = {
-        order.name: sorted(
-            order.fulfillment_orders.exclude(state="cancelled").values_list(
-                "location__name", flat=True
-            )
-        )
-        for order in (first, second, third)
-    }
-    assert places[first.name] == ["East"]
+    assert first.fulfillment_orders.get().location.name == "East"
     assert shelf()["reserved"] <= 3
-    assert sum(OrderLine.objects.values_list("reserved", flat=True)) == 5
+    places = OrderLine.objects.aggregate(reserved=Sum("reserved"), released=Sum("released"))
+    assert places == {"reserved": 3, "released": 2}
+
+
+def test_a_wrong_number_is_put_right_with_a_reason_and_told_to_the_shop():
+    packed(routed_order(quantity=2, on_hand=2))
+    counted(1)
+    swept("stock_short")
+    case = open_case("stock_short")
+    assert four_lines(case, "correct")[0] == "East 1 → 2 × Mug, and told to Shopify"
+
+    with pytest.raises(Refused):
+        take(case, "correct")
+    assert shelf()["on_hand"] == 1
+    assert take(case, "correct", reason="both are in the box") == (
+        "On hand is 2 now: both are in the box"
+    )
+
+    assert shelf() == {"on_hand": 2, "reserved": 2}
+    assert OutboxIntent.objects.filter(topic="inventory.publish").exists()
+    assert swept("stock_short").closed == 1
+
+
+def test_a_number_is_not_put_right_twice():
+    packed(routed_order(quantity=2, on_hand=2))
+    counted(1)
+    swept("stock_short")
+    case = open_case("stock_short")
+    counted(2)
+
+    with pytest.raises(Refused, match="has changed since"):
+        take(case, "correct", reason="both are in the box")
+
+    assert shelf() == {"on_hand": 2, "reserved": 2}
 
 
 def test_an_unknown_sku_is_mapped_on_every_open_line_that_carries_it():
@@ -163,11 +204,28 @@ def test_packed_units_are_not_taken_back():
     packed(routed_order(quantity=2, on_hand=2))
     counted(1)
     swept("stock_short")
+    case = open_case("stock_short")
 
+    assert offers(case)["take_back"].hindrance == "all of it is packed; count the shelf"
     with pytest.raises(Refused):
-        take(open_case("stock_short"), "take_back")
+        take(case, "take_back")
 
     assert shelf()["reserved"] == 2
+
+
+def test_a_shortage_that_waits_for_the_rule_is_settled_on_demand():
+    order = routed_order(quantity=2, on_hand=2)
+    adjust(level_id=StockLevel.objects.get().pk, delta=-1, reason="broken", actor=OLGA)
+    timers.postpone(kind="shortage", waits=[(StockLevel.objects.get().pk, 900, "refused")])
+    swept("stock_short")
+    case = open_case("stock_short")
+    assert offers(case)["take_back"].hindrance == "the rule has not chosen yet who loses"
+
+    assert take(case, "settle") == "The rule takes the missing units now."
+
+    assert settle_shortages(10) == 1
+    assert swept("stock_short").closed == 1
+    assert order.lines.get().open == 1
 
 
 def test_a_shortage_that_hits_no_order_has_nothing_to_take_back():
