@@ -315,7 +315,8 @@ def _threshold(
 def _waiting(store_id: int, item_ids: list[int], asked: Parts) -> dict[int, dict[str, int]]:
     """Units waited for by item and channel of the order; those of bundles by their parts too."""
     found: dict[int, dict[str, int]] = {}
-    lines = fetch(_WAITING, [store_id, store_id, ints({*item_ids, *asked})])
+    items = ints({*item_ids, *asked})
+    lines = fetch(_WAITING, [store_id, store_id, items, store_id, items])
     for ordered, channel, units in lines:
         for item, each in [(ordered, 1), *asked.get(ordered, ())]:
             by_channel = found.setdefault(item, {})
@@ -340,16 +341,30 @@ SELECT v.item_id, f.level_id, f.channel, f.units, f.overflow
 FROM inventory_ringfence f JOIN inventory_stocklevel v ON v.id = f.level_id
 WHERE f.store_id = %s AND f.ended_at IS NULL AND v.item_id = ANY(%s::bigint[])
 """
-# Whoever is not routed yet has a timer or a hold: few rows, found without reading the lines.
+# Whoever is not routed yet has a timer or a hold: few rows, found without reading the lines. What
+# a soft promise keeps for the order, or for its cart, is taken off already.
 _WAITING = """
 WITH waiting AS (
     SELECT subject_id AS order_id FROM core_timer WHERE kind = 'route' AND store_id = %s
     UNION SELECT order_id FROM orders_hold WHERE released_at IS NULL AND store_id = %s
+), asked AS (
+    SELECT l.item_id, l.order_id, o.channel, o.cart, sum(l.open + l.backordered) AS units
+    FROM waiting w
+    JOIN orders_orderline l ON l.order_id = w.order_id
+    JOIN orders_order o ON o.id = w.order_id
+    WHERE l.item_id = ANY(%s::bigint[]) AND l.ships AND l.open + l.backordered > 0
+    GROUP BY l.item_id, l.order_id, o.channel, o.cart
+), kept AS (
+    SELECT r.holder, v.item_id, sum(r.quantity) AS units
+    FROM inventory_reservation r JOIN inventory_stocklevel v ON v.id = r.level_id
+    WHERE r.store_id = %s AND r.line_id IS NULL AND r.state = 'pending' AND r.kind = 'soft'
+          AND v.item_id = ANY(%s::bigint[])
+    GROUP BY r.holder, v.item_id
 )
-SELECT l.item_id, o.channel, sum(l.open + l.backordered)::int
-FROM waiting w
-JOIN orders_orderline l ON l.order_id = w.order_id
-JOIN orders_order o ON o.id = w.order_id
-WHERE l.item_id = ANY(%s::bigint[]) AND l.ships AND l.open + l.backordered > 0
-GROUP BY l.item_id, o.channel
+SELECT a.item_id, a.channel,
+       sum(greatest(a.units - coalesce(mine.units, 0) - coalesce(cart.units, 0), 0))::int
+FROM asked a
+LEFT JOIN kept mine ON mine.holder = 'order:' || a.order_id AND mine.item_id = a.item_id
+LEFT JOIN kept cart ON cart.holder = a.cart AND cart.item_id = a.item_id
+GROUP BY a.item_id, a.channel
 """

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from inventory import ledger
-from inventory.ledger import Change
+from inventory.ledger import Change, Level
+from inventory.models import Reason
 from inventory.publishing import tell_shop
 from inventory.waiting import wake_waiting
 from oms.core.actor import Actor
 from oms.core.errors import Refused
+from oms.orders.words import count_of
 
 
 @dataclass(slots=True, frozen=True)
@@ -53,19 +55,12 @@ def set_safety(
         raise Refused("Safety stock cannot be negative.")
     ids = ledger.open_levels((store_id, item, location) for item, location, _ in safety)
     locked = ledger.lock(ids.values())
-    ledger.post(
-        [
-            Change(
-                ids[item, location],
-                "safety",
-                units - locked[ids[item, location]].safety,
-                "adjust",
-                document,
-            )
-            for item, location, units in safety
-        ],
-        actor=actor,
-    )
+    changes = []
+    for item, location, units in safety:
+        level = locked[ids[item, location]]
+        changes.append(Change(level.id, "safety", units - level.safety, "adjust", document))
+    after = ledger.post(changes, actor=actor)
+    wake_waiting(after[c.level_id].item_id for c in changes if c.delta < 0)
 
 
 @transaction.atomic
@@ -78,9 +73,11 @@ def adjust(
     document: str = "",
     cause: str = "adjust",
 ) -> None:
-    """Change on hand by `delta` for a stated reason, e.g. a pick that found nothing."""
+    """Change on hand by `delta` for a stated reason. Nobody takes away more than stands there."""
     if not reason.strip():
         raise Refused("Say why the stock changes.")
+    if delta < 0 and cause == "adjust":
+        _must_stand(_locked(level_id), "on_hand", -delta)
     after = ledger.post(
         [Change(level_id, "on_hand", delta, cause, document or f"reason:{reason}")],
         actor=actor,
@@ -88,6 +85,53 @@ def adjust(
     tell_shop(after.values(), actor=actor)
     if delta > 0:
         wake_waiting(level.item_id for level in after.values())
+
+
+@transaction.atomic
+def set_aside(
+    *, level_id: int, quantity: int, bucket: str, reason: str, actor: Actor, note: str = ""
+) -> Level:
+    """Take units off the shelf, into the damaged ones or into quality control.
+
+    Promises on them may lose: when fewer stand than were promised, a timer sees to who does.
+    """
+    _must_be_apart(bucket)
+    document = _document(quantity, reason, note)
+    _must_stand(_locked(level_id), "on_hand", quantity)
+    changes = [
+        Change(level_id, "on_hand", -quantity, "adjust", document),
+        Change(level_id, bucket, quantity, "adjust", document),
+    ]
+    return _post(changes, actor)
+
+
+@transaction.atomic
+def put_back(
+    *, level_id: int, quantity: int, bucket: str = "", reason: str, actor: Actor, note: str = ""
+) -> Level:
+    """Put units on the shelf that were repaired or passed (`bucket` they were in), or were found.
+
+    Orders that wait for the item have their turn.
+    """
+    document = _document(quantity, reason, note)
+    level = _locked(level_id)
+    changes = [Change(level_id, "on_hand", quantity, "adjust", document)]
+    if bucket:
+        _must_be_apart(bucket)
+        _must_stand(level, bucket, quantity)
+        changes.append(Change(level_id, bucket, -quantity, "adjust", document))
+    return _post(changes, actor)
+
+
+@transaction.atomic
+def write_off(
+    *, level_id: int, quantity: int, bucket: str, reason: str, actor: Actor, note: str = ""
+) -> Level:
+    """Units that were set aside leave for good."""
+    _must_be_apart(bucket)
+    document = _document(quantity, reason, note)
+    _must_stand(_locked(level_id), bucket, quantity)
+    return _post([Change(level_id, bucket, -quantity, "adjust", document)], actor)
 
 
 @transaction.atomic
@@ -109,3 +153,48 @@ def take_back(
     if bucket == "on_hand":
         tell_shop(after.values(), actor=actor)
         wake_waiting([item_id])
+
+
+WHERE = {"on_hand": "on the shelf", "damaged": "among the damaged", "quality": "in quality control"}
+
+
+def _locked(level_id: int) -> Level:
+    level = ledger.lock([level_id]).get(level_id)
+    if level is None:
+        raise Refused("This stock level does not exist.")
+    return level
+
+
+def _must_be_apart(bucket: str) -> None:
+    if bucket not in ("damaged", "quality"):
+        raise ValueError(f"units are not set aside into {bucket}")
+
+
+def _must_stand(level: Level, bucket: str, quantity: int) -> None:
+    stands = max(getattr(level, bucket), 0)
+    if quantity > stands:
+        raise Refused(
+            f"Only {count_of(stands, 'unit')} of {quantity} stand {WHERE[bucket]} by our count;"
+            " count the shelf first if more do."
+        )
+
+
+def _document(quantity: int, reason: str, note: str) -> str:
+    """The stated reason, as the entries keep it: reason:damaged, and the note behind it."""
+    if quantity < 1:
+        raise Refused("Say how many units, at least one.")
+    if reason not in Reason.values:
+        raise Refused("Choose a reason from the list.")
+    note = note.strip()
+    if reason == Reason.OTHER and not note:
+        raise Refused("Say in the note what happened.")
+    return f"reason:{reason} {note}".strip()
+
+
+def _post(changes: Sequence[Change], actor: Actor) -> Level:
+    after = ledger.post(changes, actor=actor)
+    tell_shop(after.values(), actor=actor)
+    if any(c.bucket == "on_hand" and c.delta > 0 for c in changes):
+        wake_waiting(level.item_id for level in after.values())
+    [level] = after.values()
+    return level

@@ -11,7 +11,7 @@ from inventory.models.feeds import (
 )
 from inventory.models.places import Location
 from inventory.models.promises import ChannelThreshold, Reservation, RingFence
-from inventory.models.stock import StockEntry, StockLevel
+from inventory.models.stock import Reason, StockEntry, StockLevel
 from inventory.models.supply import (
     Presell,
     Receipt,
@@ -34,6 +34,7 @@ __all__ = [
     "FeedRow",
     "Location",
     "Presell",
+    "Reason",
     "Receipt",
     "ReceiptLine",
     "Reservation",

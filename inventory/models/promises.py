@@ -42,7 +42,7 @@ class RingFence(models.Model):
         return f"{self.units} for {self.channel}"
 
 
-@pghistory.track()
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class ChannelThreshold(models.Model):
     """Units not offered in a channel, though free. The most exact rule wins: item and location,
     item, location, channel."""

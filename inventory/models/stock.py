@@ -106,6 +106,7 @@ class StockEntry(models.Model):
         RESERVE = "reserve", "Reserved for an order"
         RELEASE = "release", "Reservation given back"
         SHIP = "ship", "Left with a parcel"
+        KIT = "kit", "Left as part of a bundle"
         RETURN = "return", "Came back"
         ADJUST = "adjust", "Adjusted by a person"
         COUNT = "count", "Counted"
@@ -146,6 +147,13 @@ class StockEntry(models.Model):
             models.Index(fields=["level", "id"], name="entry_level"),
             # What moved since a moment: counts and feeds that speak of an earlier time.
             BrinIndex(fields=["at"], name="entry_at", pages_per_range=16),
+            # What is told to the shop: few entries of many, see inventory/shop_numbers.py.
+            models.Index(
+                fields=["level"],
+                include=["delta", "actor"],
+                name="entry_own",
+                condition=Q(bucket="on_hand") & ~Q(cause__in=["opening", "sync", "ship", "sale"]),
+            ),
         ]
         triggers = append_only()
 

@@ -1,0 +1,72 @@
+"""Units not offered in a channel though free: rules that people set, the most exact one wins."""
+
+from django.db import transaction
+
+from inventory.models import ChannelThreshold, Location
+from oms.catalog.models import Item
+from oms.core.actor import Actor
+from oms.core.errors import Refused
+from oms.core.sql import fetch
+
+LONGEST_CHANNEL = ChannelThreshold._meta.get_field("channel").max_length
+
+
+@transaction.atomic
+def set_threshold(
+    *,
+    store_id: int,
+    channel: str,
+    units: int,
+    item_id: int | None = None,
+    location_id: int | None = None,
+    actor: Actor,
+) -> ChannelThreshold:
+    """Keep `units` back from the channel at each location the rule names.
+
+    Without an item it holds for all items, without a location for all of them. Zero is a rule too:
+    it overrules a wider one. The same rule again is quiet.
+    """
+    channel = checked_channel(channel)
+    if units < 0:
+        raise Refused("A threshold cannot be negative.")
+    if item_id and not Item.objects.filter(pk=item_id, store_id=store_id).exists():
+        raise Refused("This item does not exist in this shop.")
+    if location_id and not Location.objects.filter(pk=location_id, store_id=store_id).exists():
+        raise Refused("This location does not exist in this shop.")
+
+    fetch(_SIGN, [str(actor)])
+    about = {"channel": channel, "item_id": item_id, "location_id": location_id}
+    rule, made = ChannelThreshold.objects.select_for_update().get_or_create(
+        store_id=store_id, **about, defaults={"units": units}
+    )
+    if not made and rule.units != units:
+        rule.units = units
+        rule.save(update_fields=["units"])
+    return rule
+
+
+@transaction.atomic
+def remove_threshold(*, threshold_id: int, actor: Actor) -> None:
+    """Take a rule away: the next wider one holds. Repeating it is quiet."""
+    fetch(_SIGN, [str(actor)])
+    ChannelThreshold.objects.filter(pk=threshold_id).delete()
+
+
+def checked_channel(channel: str) -> str:
+    """The name of a channel as orders carry it."""
+    channel = channel.strip()
+    if not channel:
+        raise Refused("Say for which channel, e.g. web.")
+    if len(channel) > (LONGEST_CHANNEL or 0):
+        raise Refused(f"The name of a channel has at most {LONGEST_CHANNEL} characters.")
+    return channel
+
+
+# The history of a rule names who changed it, beside the request it came with if there was one.
+_SIGN = """
+SELECT set_config('pghistory.context_id', coalesce(nullif(
+           current_setting('pghistory.context_id', true), ''), gen_random_uuid()::text), true),
+       set_config('pghistory.context_metadata', (coalesce(nullif(
+           current_setting('pghistory.context_metadata', true), ''), '{}')::jsonb
+           || jsonb_build_object('actor', %s::text))::text, true)
+"""
