@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from typing import Any
 
 from django.db import transaction
 
@@ -39,7 +40,7 @@ def believe(
         raise Refused("This item is not one of this shop.")
     if location_id and not Location.objects.filter(store_id=store_id, pk=location_id).exists():
         raise Refused("This location is not one of this shop.")
-    about = {"field": field, "item_id": item_id, "location_id": location_id}
+    about: dict[str, Any] = {"field": field, "item_id": item_id, "location_id": location_id}
     rule = AuthorityRule.objects.select_for_update().filter(store_id=store_id, **about).first()
     if rule and (rule.source, rule.note) == (source, note):
         return rule

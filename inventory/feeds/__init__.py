@@ -1,0 +1,1 @@
+"""Stock as other systems tell it: read, checked in a dry run, applied once through the ledger."""
