@@ -67,4 +67,61 @@ INVARIANTS = [
         WHERE was IS NOT NULL AND was <> before
         """,
     ),
+    Invariant(
+        "I1s",
+        "incoming is what is still to come of open purchases, in transit what left and is not here",
+        """
+        SELECT v.id FROM inventory_stocklevel v
+        FULL JOIN (
+            SELECT l.item_id, s.destination_id AS location_id,
+                   sum(greatest(l.ordered - l.received - l.short, 0))
+                       FILTER (WHERE s.kind = 'purchase') AS incoming,
+                   sum(greatest(l.shipped - l.received - l.short, 0))
+                       FILTER (WHERE s.kind = 'transfer') AS in_transit
+            FROM inventory_supplyline l JOIN inventory_supply s ON s.id = l.supply_id
+            WHERE s.state IN ('open', 'shipped') GROUP BY l.item_id, s.destination_id
+        ) due ON due.item_id = v.item_id AND due.location_id = v.location_id
+        WHERE coalesce(v.incoming, 0) <> coalesce(due.incoming, 0)
+           OR coalesce(v.in_transit, 0) <> coalesce(due.in_transit, 0)
+        """,
+    ),
+    Invariant(
+        "I3s",
+        "units promised from a supply line equal its pending promises, and it can still bring them",
+        """
+        SELECT l.id FROM inventory_supplyline l JOIN inventory_supply s ON s.id = l.supply_id
+        LEFT JOIN (SELECT supply_line_id, sum(quantity) AS total FROM inventory_supplypromise
+                   WHERE state = 'pending' GROUP BY supply_line_id) p ON p.supply_line_id = l.id
+        WHERE l.promised <> coalesce(p.total, 0)
+           OR l.promised > CASE WHEN s.state IN ('open', 'shipped')
+                                THEN greatest(l.ordered - l.received - l.short, 0) ELSE 0 END
+        """,
+    ),
+    Invariant(
+        "I3t",
+        "no line is promised more units than wait, unless its promises are about to be settled",
+        """
+        SELECT l.id FROM orders_orderline l
+        JOIN (SELECT line_id, sum(quantity) AS total FROM inventory_supplypromise
+              WHERE state = 'pending' GROUP BY line_id) p ON p.line_id = l.id
+        WHERE p.total > l.backordered
+          AND NOT EXISTS (SELECT 1 FROM core_timer t
+                          WHERE t.kind = 'supply' AND t.subject_id = l.order_id)
+        """,
+    ),
+    Invariant(
+        "I1t",
+        "a transfer that is under way keeps at its origin no more than has still to leave",
+        """
+        SELECT s.id FROM inventory_supply s
+        JOIN (SELECT r.store_id, r.holder, v.item_id, sum(r.quantity) AS kept
+              FROM inventory_reservation r JOIN inventory_stocklevel v ON v.id = r.level_id
+              WHERE r.state = 'pending' AND r.line_id IS NULL AND starts_with(r.holder, 'transfer:')
+              GROUP BY r.store_id, r.holder, v.item_id) h
+          ON h.store_id = s.store_id AND h.holder = 'transfer:' || s.id
+        LEFT JOIN inventory_supplyline l ON l.supply_id = s.id AND l.item_id = h.item_id
+        WHERE h.kept > CASE WHEN s.state IN ('open', 'shipped')
+                            THEN coalesce(l.ordered - l.shipped, 0) ELSE 0 END
+        """,
+    ),
 ]

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from inventory import backorders
 from oms.core import batches, inbox, outbox
 from oms.core.actor import SHOPIFY, Actor
 from oms.core.errors import BadPayload, NotYet, Refused
@@ -164,6 +165,8 @@ def withdraw(*, order_id: int, withdrawals: Sequence[Withdrawal], actor: Actor) 
         taken[line.pk] = from_open + from_backorder
         rest[line.pk] = w.quantity - taken[line.pk]
     units.move(m for m in moves if m.quantity)
+    if any(m.source == "backordered" and m.quantity for m in moves):
+        backorders.start({order_id: order.store_id})
     rest = {line_id: quantity for line_id, quantity in rest.items() if quantity}
     left: dict[int, int] = {}
     if rest:

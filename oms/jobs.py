@@ -11,7 +11,9 @@ import django_rq
 from django.db import close_old_connections
 from redis.exceptions import RedisError
 
+from inventory import backorders, presell, waiting
 from oms import flow, shortages, wiring
+from oms.core.actor import SWITCHYARD
 from oms.exceptions import sweep
 from oms.fulfillment import commands as fulfillment
 from oms.shopify import push, reconcile, subscriptions
@@ -26,16 +28,19 @@ BELL_SECONDS = 30
 
 
 def drain_intake() -> int:
-    """Read the inbox, settle shortages, route, release what may go, until nothing is left."""
+    """Read the inbox, settle shortages, route, release, promise supply, until nothing is left."""
     began, count = _answer("drain_intake"), 0
     while time.monotonic() - began < DRAIN_SECONDS:
         read = flow.drain_inbox(wiring.HANDLERS, limit=BATCH)
         settled = shortages.settle_shortages(BATCH)
+        woken = waiting.wake_arrived()
         routed = routing.route_due(limit=BATCH).orders
         released = len(fulfillment.release_due(BATCH).done)
-        if not (read or settled or routed or released):
+        promised = backorders.settle_due(BATCH)
+        done = read + settled + woken + routed + released + promised
+        if not done:
             break
-        count += read + settled + routed + released
+        count += done
     return count
 
 
@@ -60,6 +65,12 @@ def reconcile_orders() -> None:
     """Ask Shopify what changed lately, and take in what no message told us."""
     _answer("reconcile_orders")
     reconcile.reconcile_all()
+
+
+def review_presell() -> None:
+    """Turn preselling on or off where stock or the days of supply have changed."""
+    _answer("review_presell")
+    presell.review(actor=SWITCHYARD)
 
 
 def check_stock() -> None:

@@ -71,16 +71,19 @@ class Job:
     every: float | None = None
 
 
+INTAKE_TIMERS = ("shortage", "arrived", "route", "release", "supply")
+
 JOBS: dict[str, Job] = {
     "drain_intake": Job(
         "intake",
-        lambda: inbox.any_due() or any(map(timers.any_due, ("shortage", "route", "release"))),
+        lambda: inbox.any_due() or any(map(timers.any_due, INTAKE_TIMERS)),
     ),
     "push_outbox": Job("outbound", outbox.any_due),
     "sweep_exceptions": Job("sweep", every=5),
     "reconcile_orders": Job("sweep", every=60),
     "check_stock": Job("sweep", every=600),
     "mend_subscriptions": Job("sweep", every=300),
+    "review_presell": Job("sweep", every=30),
 }
 
 INVARIANTS = [

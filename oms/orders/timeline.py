@@ -30,6 +30,12 @@ SENTENCES: dict[str, str] = {
     "routing.partly": "{units} units to {places}; {waiting} wait for stock",
     "routing.asked": "Routing was asked to look again",
     "routing.waits": "No location can ship {waiting} units: {reason}",
+    "stock.promised": "{units} units of {sku} promised for {day} from {number}",
+    "stock.promise_slipped": "{units} units of {number} come on another day: {was} before, now"
+    " {day}",
+    "stock.promise_released": "{units} units have no promised day any more: {reason}",
+    "stock.arrived": "{units} units arrived at {place} with {number} and are kept for this order",
+    "stock.customer_told": "The customer was told: {units} units of {number} come {day}",
     "work.released": "{code} released to {place}: {units} units",
     "work.picking": "{place} started to pick {code}",
     "work.picked": "{place} picked {picked} of {asked} {sku}",
