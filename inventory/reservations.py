@@ -7,6 +7,7 @@ sorted by key.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from json import loads
 from typing import Any
 
 from django.db import transaction
@@ -237,7 +238,8 @@ def _end(endings: Sequence[_Ending], state: str, *, actor: Actor, cause: str) ->
 
 
 def _lock_pending(reservation_ids: Iterable[int]) -> list[_Held]:
-    return [_Held(*row) for row in fetch(_LOCK_PENDING, [ints(sorted(set(reservation_ids)))])]
+    rows = fetch(_LOCK_PENDING, [ints(sorted(set(reservation_ids)))])
+    return [_Held(*row[:-1], parts=row[-1] and loads(row[-1])) for row in rows]
 
 
 def _lock_fences(fence_ids: set[int | None]) -> set[int]:
