@@ -169,7 +169,13 @@ def _count(
         line = lines.get(a.item_id)
         if line is None:
             line = lines[a.item_id] = SupplyLine(
-                store_id=supply.store_id, supply=supply, item_id=a.item_id, ordered=0
+                store_id=supply.store_id,
+                supply=supply,
+                item_id=a.item_id,
+                ordered=0,
+                received=0,
+                damaged=0,
+                short=0,
             )
         line.short -= min(line.short, max(a.units - line.to_come, 0))
         line.received += a.units

@@ -224,6 +224,19 @@ def end(supply: Supply, state: str) -> None:
     supply.save(update_fields=["state", "closed_at"])
 
 
+def keep_back(lines: Iterable[SupplyLine]) -> None:
+    """What has not left the origin of a transfer will not; short counts what was lost on the way.
+
+    A line of which nothing left is short as a whole: a line of no units would say nothing.
+    """
+    for line in lines:
+        if line.shipped:
+            line.ordered = line.shipped
+        else:
+            line.short = line.to_come
+        line.save(update_fields=["ordered", "short"])
+
+
 def expect(
     supply: Supply, units: Mapping[int, int], *, actor: Actor, bucket: str = "incoming"
 ) -> None:
