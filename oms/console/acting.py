@@ -20,7 +20,7 @@ def act(
     name: str,
     run: Callable[[], object],
     *,
-    done: str,
+    done: str | Callable[[], str],
     back: str | Callable[[], str],
     show: Show,
 ) -> HttpResponse:
@@ -29,7 +29,7 @@ def act(
         run()
     except Refused as refusal:
         return show({"name": name, "why": refusal.sentence})
-    messages.success(request, done)
+    messages.success(request, done if isinstance(done, str) else done())
     return redirect(back if isinstance(back, str) else back())
 
 
@@ -83,3 +83,8 @@ def chosen_id(request: HttpRequest, name: str) -> int | None:
     """The id that a select names; nothing when it names none."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
+def row_id(request: HttpRequest, name: str) -> int:
+    """The id that a field names; 0, which no row has, when it names none."""
+    return chosen_id(request, name) or 0

@@ -58,6 +58,7 @@ MENU: list[tuple[str, list[tuple[str, str, str, str, str]]]] = [
              "core.view_inboxmessage", ""),
             ("Write-backs", "outbox", "admin:core_outboxintent_changelist",
              "core.view_outboxintent", ""),
+            ("API keys", "key", "admin:api_keys", "console.manage_keys", ""),
             ("Audit and access", "lock", "admin:auth_user_changelist", "auth.view_user", ""),
         ],
     ),
@@ -126,7 +127,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "initials": "".join(word[0] for word in name.split()[:2]).upper(),
         "role": role_of(request),
         "nav": menu(request, store),
-        "find_url": _reverse("admin:find"),
+        "find_url": address_of("admin:find"),
         "find_text": request.GET.get("q", "") if "/find" in request.path else "",
         "html_class": html_class(request),
     }
@@ -142,7 +143,7 @@ def menu(request: HttpRequest, store: Store | None) -> list[dict[str, Any]]:
     for title, lines in MENU:
         entries = []
         for word, icon, name, ability, go in lines:
-            url = _reverse(name)
+            url = address_of(name)
             if not url or not may(request.user, ability):
                 continue
             entry = Entry(word, icon, url, go, current=url == here)
@@ -211,7 +212,7 @@ def html_class(request: HttpRequest) -> str:
     return " ".join(words)
 
 
-def _reverse(name: str) -> str:
+def address_of(name: str) -> str:
     try:
         return reverse(name)
     except NoReverseMatch:
@@ -219,6 +220,6 @@ def _reverse(name: str) -> str:
 
 
 def _longest_match(path: str) -> str:
-    urls = (_reverse(line[2]) for _, lines in MENU for line in lines)
+    urls = (address_of(line[2]) for _, lines in MENU for line in lines)
     fits = [url for url in urls if url and (url == path or (url != "/" and path.startswith(url)))]
     return max(fits, key=len, default="")

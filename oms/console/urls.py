@@ -3,9 +3,37 @@
 from django.contrib.admin import AdminSite
 from django.urls import URLPattern, path
 
-from oms.console import lookup, orders, policies, queue, refunds, returns, streams
+from oms.console import (
+    api_keys,
+    lookup,
+    nearby,
+    orders,
+    policies,
+    queue,
+    refunds,
+    returns,
+    stock,
+    stock_acts,
+    stock_item,
+    stock_rules,
+    streams,
+)
 
-ROOMS = (queue, orders, lookup, returns, refunds, streams, policies)
+ROOMS = (
+    queue,
+    orders,
+    lookup,
+    returns,
+    refunds,
+    stock,
+    stock_rules,
+    stock_item,
+    stock_acts,
+    nearby,
+    streams,
+    policies,
+    api_keys,
+)
 
 
 def pages(site: AdminSite) -> list[URLPattern]:

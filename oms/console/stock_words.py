@@ -1,0 +1,100 @@
+"""Availability in words: what each term is called, and a formula that can be read out."""
+
+from collections.abc import Iterable, Sequence
+
+from inventory.availability import ItemTerms, LevelTerms
+
+TERMS = {
+    "on_hand": "on hand",
+    "firm": "promised to orders and transfers",
+    "soft": "kept for carts, drafts and quotes",
+    "safety": "safety stock",
+    "buffer": "buffer set by the trust score",
+    "fenced_for_others": "kept for other channels",
+    "beyond_fence": "common stock that this channel may not use",
+    "threshold": "not offered in this channel",
+    "counting": "not promised while being counted",
+    "sets": "sets that the parts make",
+    "uncovered": "kept back beyond what stands there",
+    "waiting": "for orders waiting to be routed",
+    "part_waiting": "for others who wait for the parts",
+}
+BUCKETS = {
+    "on_hand": "On hand",
+    "reserved": "Promised",
+    "soft": "Kept for carts",
+    "fenced": "Kept for channels",
+    "safety": "Safety",
+    "buffer": "Buffer",
+    "damaged": "Damaged",
+    "quality": "Quality control",
+    "incoming": "Incoming",
+    "in_transit": "In transit",
+}
+# A space as wide as a digit: numbers stand below each other in any text.
+_DIGIT_SPACE = "\u2007"
+
+
+def words_of(name: str, channel: str) -> str:
+    if name == "fenced_for_others" and not channel:
+        return "kept for channels of their own"
+    return TERMS[name]
+
+
+def formula(head: str, terms: Sequence[tuple[str, int]], available: int, channel: str) -> str:
+    """Every term on a line of its own, the sum last; zeros too, since together they prove it."""
+    width = max(len(f"{abs(units):,}") for _, units in (*terms, ("", available)))
+    lines = [head]
+    for number, (name, units) in enumerate(terms):
+        sign = "−" if units < 0 or (number and not units) else ("+" if number else " ")
+        lines.append(f"{sign} {padded(abs(units), width)}  {words_of(name, channel)}")
+    sign = "−" if available < 0 else ""
+    sold = f"can be sold in {channel}" if channel else "can be sold"
+    lines.append(f"= {sign}{padded(abs(available), width - len(sign))}  {sold}")
+    return "\n".join(lines)
+
+
+def padded(units: int, width: int) -> str:
+    return f"{units:,}".rjust(width, _DIGIT_SPACE)
+
+
+def number(units: int) -> str:
+    """1,284 and −3."""
+    return f"{units:,}".replace("-", "−")
+
+
+def flags(terms: LevelTerms) -> list[tuple[str, str]]:
+    """What is odd about a level: (shape, word), the worst first."""
+    found = []
+    if terms.on_hand < 0:
+        found.append(("negative", "negative"))
+    if terms.missing:
+        found.append(("short", f"short {terms.missing:,}"))
+    if terms.frozen:
+        found.append(("frozen", "counting"))
+    if terms.safety and terms.on_hand - terms.firm - terms.soft < terms.safety and not found:
+        found.append(("low", "low"))
+    return found
+
+
+def head_sentence(item: ItemTerms, on_hand: int) -> str:
+    """ "42 can be sold: 60 on hand, 12 promised to orders and transfers, 6 safety stock." """
+    parts = [
+        f"{abs(units):,} {words_of(name, item.channel)}"
+        for name, units in item.terms
+        if units or name in ("on_hand", "sets")
+    ]
+    free = max(item.available, 0)
+    start = f"{number(free)} can be sold" + (f" in {item.channel}" if item.channel else "")
+    if item.available < 0:
+        start = f"Nothing can be sold, and {-item.available:,} more are waited for than are there"
+    return f"{start}: {', '.join(parts)}."
+
+
+def signed(terms: Iterable[tuple[str, int]], channel: str) -> list[tuple[str, str, int, str]]:
+    """(sign, units as written, units, words) of every term, for a list on a page."""
+    rows = []
+    for place, (name, units) in enumerate(terms):
+        sign = "−" if units < 0 or (place and not units) else ("+" if place else "")
+        rows.append((sign, f"{abs(units):,}", units, words_of(name, channel)))
+    return rows
