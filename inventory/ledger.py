@@ -1,6 +1,6 @@
 """The single door to stock: every counter changes here, together with its append-only entry."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,8 @@ BUCKETS = (
     "on_hand", "reserved", "soft", "fenced", "safety", "buffer", "damaged", "quality", "incoming",
     "in_transit",
 )  # fmt: skip
+# What says that a counter was wrong: the trust in such a level is worked out again.
+DOUBTS = ("short",)
 
 
 @dataclass(slots=True, frozen=True)
@@ -74,7 +76,8 @@ def free_units(item_ids: Iterable[int]) -> list[tuple[int, int, int, int]]:
 def post(changes: Iterable[Change], *, actor: Actor) -> dict[int, Level]:
     """Change counters and append one entry a change; return the levels as they stand then.
 
-    Where more is promised afterwards than stands on the shelf, a timer sees to who loses.
+    Where more is promised afterwards than stands on the shelf, a timer sees to who loses; where
+    a counter turned out wrong, another to how far it is trusted.
     """
     changes = [c for c in changes if c.delta]
     if not changes:
@@ -91,19 +94,20 @@ def post(changes: Iterable[Change], *, actor: Actor) -> dict[int, Level]:
         ],
     )
     levels = {row[0]: Level(*row) for row in rows}
-    _see_to_shortages(levels, changes)
+    fell = {c.level_id for c in changes if c.bucket == "on_hand" and c.delta < 0}
+    _start_timers("shortage", [levels[id_] for id_ in fell if levels[id_].missing])
+    _start_timers(
+        "trust", [levels[id_] for id_ in {c.level_id for c in changes if c.cause in DOUBTS}]
+    )
     return levels
 
 
-def _see_to_shortages(levels: dict[int, Level], changes: Iterable[Change]) -> None:
-    fell = {c.level_id for c in changes if c.bucket == "on_hand" and c.delta < 0}
-    short = sorted(id_ for id_ in fell if levels[id_].missing)
-    for store_id in {levels[id_].store_id for id_ in short}:
-        timers.start(
-            store_id=store_id,
-            kind="shortage",
-            subject_ids=[id_ for id_ in short if levels[id_].store_id == store_id],
-        )
+def _start_timers(kind: str, levels: Iterable[Level]) -> None:
+    stores: dict[int, list[int]] = {}
+    for level in levels:
+        stores.setdefault(level.store_id, []).append(level.id)
+    for store_id, level_ids in stores.items():
+        timers.start(store_id=store_id, kind=kind, subject_ids=sorted(level_ids))
 
 
 def freeze(level_ids: Iterable[int], *, frozen: bool) -> None:
@@ -118,6 +122,11 @@ def freeze(level_ids: Iterable[int], *, frozen: bool) -> None:
 def on_hand_at(level_ids: Iterable[int], moment: datetime) -> dict[int, int]:
     """Units on hand at an earlier moment, as the entries tell."""
     return dict(fetch(_ON_HAND_AT, [moment, ints(level_ids)]))
+
+
+def on_hand_when(moments: Mapping[int, datetime]) -> dict[int, int]:
+    """Units on hand of each level at a moment of its own, as the entries tell."""
+    return dict(fetch(_ON_HAND_WHEN, [ints(moments), list(moments.values())]))
 
 
 def open_levels(pairs: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int], int]:
@@ -155,6 +164,13 @@ SELECT id, item_id, location_id, available FROM inventory_stocklevel
 WHERE item_id = ANY(%s::bigint[]) AND available > 0
 """
 # From now backwards: a moment of late has few entries after it.
+_ON_HAND_WHEN = """
+SELECT v.id, v.on_hand - coalesce((
+    SELECT sum(e.delta) FROM inventory_stockentry e
+    WHERE e.level_id = v.id AND e.bucket = 'on_hand' AND e.at > t.moment), 0)::int
+FROM inventory_stocklevel v
+JOIN unnest(%s::bigint[], %s::timestamptz[]) AS t(id, moment) ON t.id = v.id
+"""
 _ON_HAND_AT = """
 SELECT v.id, v.on_hand - coalesce((
     SELECT sum(e.delta) FROM inventory_stockentry e

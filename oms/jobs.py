@@ -11,7 +11,7 @@ import django_rq
 from django.db import close_old_connections
 from redis.exceptions import RedisError
 
-from inventory import backorders, presell, waiting
+from inventory import backorders, presell, standings, waiting
 from oms import flow, shortages, wiring
 from oms.core.actor import SWITCHYARD
 from oms.exceptions import sweep
@@ -83,6 +83,24 @@ def mend_subscriptions() -> None:
     """Create webhook subscriptions again that Shopify dropped."""
     _answer("mend_subscriptions")
     subscriptions.mend()
+
+
+def plan_counts() -> None:
+    """Work out classes, trust and next counts of the shops whose night has begun."""
+    _answer("plan_counts")
+    for store_id in standings.stores_due():
+        standings.refresh_store(store_id=store_id)
+
+
+def keep_standings() -> int:
+    """Work out the trust in levels where something was not found, until none is due."""
+    began, count = _answer("keep_standings"), 0
+    while time.monotonic() - began < DRAIN_SECONDS:
+        done = standings.refresh_due(BATCH)
+        if not done:
+            break
+        count += done
+    return count
 
 
 def ring(name: str) -> bool:

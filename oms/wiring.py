@@ -83,6 +83,8 @@ JOBS: dict[str, Job] = {
     "reconcile_orders": Job("sweep", every=60),
     "check_stock": Job("sweep", every=600),
     "mend_subscriptions": Job("sweep", every=300),
+    "plan_counts": Job("sweep", every=60),
+    "keep_standings": Job("sweep", lambda: timers.any_due("trust")),
     "review_presell": Job("sweep", every=30),
 }
 
