@@ -18,7 +18,7 @@ from inventory.waiting import wake_waiting
 from oms.core.actor import SWITCHYARD, Actor
 from oms.core.clock import now
 from oms.core.errors import Refused
-from oms.core.sql import execute, fetch, ints, json
+from oms.core.sql import execute, fetch, ints, json, texts
 
 # (level of the part, units a bundle), fixed when the promise is made.
 Parts = tuple[tuple[int, int], ...]
@@ -62,7 +62,7 @@ def reserve(promises: Sequence[Promise], *, actor: Actor) -> list[int]:
         ints([p.line_id for p in promises]) if plain else [p.line_id for p in promises],  # type: ignore[misc]
         ints([p.level_id for p in promises]),
         ints([p.quantity for p in promises]),
-        [p.document for p in promises],
+        texts([p.document for p in promises]),
         str(actor),
     ]
     if plain:

@@ -106,7 +106,7 @@ class Reservation(models.Model):
         db_index=False,
         db_constraint=False,
     )
-    quantity = models.PositiveIntegerField()
+    quantity = models.IntegerField()
     kind = models.CharField(max_length=4, choices=Kind, db_default=Kind.FIRM)
     state = models.CharField(max_length=8, choices=State, db_default=State.PENDING)
     holder = models.TextField(db_default="", blank=True, help_text="e.g. cart:abc, transfer:12.")
@@ -114,7 +114,7 @@ class Reservation(models.Model):
     fence = models.ForeignKey(
         RingFence, models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
     )
-    fenced = models.PositiveIntegerField(db_default=0, help_text="Units taken from the fence.")
+    fenced = models.IntegerField(db_default=0, help_text="Units taken from the fence.")
     parts = models.JSONField(null=True, blank=True)
     reason = models.TextField(db_default="", blank=True, help_text="Why it was lost or moved.")
     created_at = models.DateTimeField(db_default=Now())
@@ -122,16 +122,14 @@ class Reservation(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="reservation_not_empty", condition=Q(quantity__gt=0)),
+            # One check: each is read anew with every statement that writes.
             models.CheckConstraint(
-                name="reservation_has_holder", condition=Q(line__isnull=False) | ~Q(holder="")
-            ),
-            models.CheckConstraint(
-                name="reservation_soft_expires",
-                condition=Q(kind="firm") | Q(expires_at__isnull=False),
-            ),
-            models.CheckConstraint(
-                name="reservation_fenced_within", condition=Q(fenced__lte=F("quantity"))
+                name="reservation_holds_up",
+                condition=Q(quantity__gt=0)
+                & Q(fenced__gte=0)
+                & Q(fenced__lte=F("quantity"))
+                & (Q(line__isnull=False) | ~Q(holder=""))
+                & (Q(kind="firm") | Q(expires_at__isnull=False)),
             ),
         ]
         indexes = [
@@ -154,6 +152,13 @@ class Reservation(models.Model):
                 fields=["store"],
                 name="reservation_bundle",
                 condition=Q(state="pending", parts__isnull=False),
+            ),
+            # How many of a bundle are ordered or gone: the shop counts those itself.
+            models.Index(
+                fields=["level"],
+                include=["kind", "state", "quantity"],
+                name="reservation_sets",
+                condition=Q(parts__isnull=False),
             ),
             # Who lost units of a level, for its page.
             models.Index(fields=["level"], name="reservation_lost", condition=Q(state="lost")),

@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Least, Now
+from django.db.models.lookups import GreaterThanOrEqual
 
 from inventory.models.places import Location
 from oms.catalog.models import Item
@@ -57,25 +58,30 @@ class StockLevel(models.Model):
         output_field=models.IntegerField(),
         db_persist=True,
     )
-    published = models.IntegerField(null=True, blank=True, help_text="Last told to Shopify.")
+    published = models.IntegerField(null=True, blank=True, help_text="Told to Shopify in all.")
+    published_at = models.DateTimeField(
+        null=True, blank=True, help_text="When Shopify last had everything there was to tell."
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["item", "location"], name="level_once"),
-            models.CheckConstraint(
-                name="level_reserved_not_negative", condition=Q(reserved__gte=0)
-            ),
-            models.CheckConstraint(name="level_safety_not_negative", condition=Q(safety__gte=0)),
-            models.CheckConstraint(name="level_damaged_not_negative", condition=Q(damaged__gte=0)),
+            # One check, and a short one: it is read anew with every statement that writes.
             models.CheckConstraint(
                 name="level_counters_not_negative",
-                condition=Q(
-                    soft__gte=0,
-                    fenced__gte=0,
-                    buffer__gte=0,
-                    quality__gte=0,
-                    incoming__gte=0,
-                    in_transit__gte=0,
+                condition=GreaterThanOrEqual(
+                    Least(
+                        "reserved",
+                        "soft",
+                        "fenced",
+                        "safety",
+                        "buffer",
+                        "damaged",
+                        "quality",
+                        "incoming",
+                        "in_transit",
+                    ),
+                    0,
                 ),
             ),
         ]

@@ -10,40 +10,39 @@ LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    SELECT held.id, asked.units, held.available INTO short_level, wanted, free
-    FROM (SELECT v.id, v.available FROM inventory_stocklevel v
-          WHERE v.id = ANY(levels) ORDER BY v.id FOR UPDATE) held
-    JOIN (SELECT t.level_id, sum(t.quantity) AS units
-          FROM unnest(levels, quantities) AS t(level_id, quantity) GROUP BY t.level_id) asked
-         ON asked.level_id = held.id
-    WHERE asked.units > held.available
-    ORDER BY held.id LIMIT 1;
-    IF FOUND THEN
-        RETURN;
-    END IF;
+    PERFORM 1 FROM inventory_stocklevel v WHERE v.id = ANY(levels) ORDER BY v.id FOR UPDATE;
 
+    -- One statement for the check and all that is written: each costs more than the rows it writes.
     WITH asked AS (
-        SELECT t.*, v.store_id, v.reserved AS stood,
+        SELECT t.*, v.store_id, v.available, v.reserved AS stood,
                sum(t.quantity) OVER (PARTITION BY t.level_id ORDER BY t.n) AS upto
         FROM unnest(lines, levels, quantities, documents) WITH ORDINALITY
              AS t(line_id, level_id, quantity, document, n)
         JOIN inventory_stocklevel v ON v.id = t.level_id
+    ), short AS (
+        SELECT a.level_id, max(a.upto) AS units, a.available FROM asked a
+        WHERE a.upto > a.available GROUP BY a.level_id, a.available ORDER BY a.level_id LIMIT 1
+    ), given AS (
+        SELECT * FROM asked WHERE NOT EXISTS (SELECT FROM short)
     ), counters AS (
         UPDATE inventory_stocklevel v SET reserved = v.reserved + d.units
-        FROM (SELECT a.level_id, max(a.upto) AS units FROM asked a GROUP BY a.level_id) d
+        FROM (SELECT g.level_id, max(g.upto) AS units FROM given g GROUP BY g.level_id) d
         WHERE v.id = d.level_id
     ), entries AS (
         INSERT INTO inventory_stockentry
                (store_id, level_id, bucket, delta, before, after, cause, actor, document)
-        SELECT a.store_id, a.level_id, 'reserved', a.quantity, a.stood + a.upto - a.quantity,
-               a.stood + a.upto, 'reserve', inventory_reserve.actor, a.document
-        FROM asked a ORDER BY a.n
+        SELECT g.store_id, g.level_id, 'reserved', g.quantity, g.stood + g.upto - g.quantity,
+               g.stood + g.upto, 'reserve', inventory_reserve.actor, g.document
+        FROM given g ORDER BY g.n
     ), added AS (
         INSERT INTO inventory_reservation (store_id, line_id, level_id, quantity)
-        SELECT a.store_id, a.line_id, a.level_id, a.quantity FROM asked a ORDER BY a.n
+        SELECT g.store_id, g.line_id, g.level_id, g.quantity FROM given g ORDER BY g.n
         RETURNING id
-    ) SELECT array_agg(added.id) INTO ids FROM added;
-    IF cardinality(ids) IS DISTINCT FROM cardinality(levels) THEN
+    )
+    SELECT (SELECT array_agg(added.id) FROM added), s.level_id, s.units, s.available
+    INTO ids, short_level, wanted, free
+    FROM (SELECT) AS always LEFT JOIN short s ON true;
+    IF short_level IS NULL AND cardinality(ids) IS DISTINCT FROM cardinality(levels) THEN
         RAISE foreign_key_violation USING MESSAGE = 'a promise names no level';
     END IF;
 END

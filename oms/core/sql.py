@@ -59,6 +59,12 @@ def ints(values: Iterable[int]) -> str:
     return f"{{{','.join(map(str, values))}}}"
 
 
+def texts(values: Iterable[str]) -> str:
+    """An array of texts as PostgreSQL writes it; use with %s::text[]."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return '{"' + '","'.join(quoted) + '"}'
+
+
 def json(value: Any) -> Jsonb:
     """Wrap a value for a jsonb column."""
     return Jsonb(value)
