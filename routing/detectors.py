@@ -5,12 +5,17 @@ Each query returns (store_id, subject, order_id, facts, at_stake); %(now)s is th
 
 # Driven by line_waiting_for_item (backordered units) and timer_postponed (units that stay open
 # although routing has tried, since no location serves them). An order on hold is shown by its hold,
-# one without a country by its address. Stock is read now, not as it was when the order was routed,
-# so that the sentence names what a person would find.
+# one without a country by its address; units promised from a dated supply need nobody until that
+# supply is late. Stock is read now, not as it was when the order was routed, so that the sentence
+# names what a person would find.
 UNROUTABLE = """
 WITH waiting AS (
-    SELECT store_id, order_id, position, item_id, backordered AS units, unit_price
-    FROM orders_orderline WHERE backordered > 0
+    SELECT * FROM (
+        SELECT l.store_id, l.order_id, l.position, l.item_id, l.backordered - coalesce((
+                   SELECT sum(p.quantity) FROM inventory_supplypromise p
+                   WHERE p.line_id = l.id AND p.state = 'pending'), 0) AS units, l.unit_price
+        FROM orders_orderline l WHERE l.backordered > 0
+    ) undated WHERE units > 0
     UNION ALL
     SELECT l.*
     FROM core_timer t

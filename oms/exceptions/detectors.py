@@ -6,6 +6,7 @@ in and out, which core keeps without knowing any domain, and the last net.
 """
 
 import inventory.detectors
+import inventory.supply_detectors
 import oms.fulfillment.detectors
 import oms.orders.detectors
 import returns.detectors
@@ -89,6 +90,7 @@ WHERE NOT EXISTS (SELECT 1 FROM orders_hold h WHERE h.order_id = o.id AND h.rele
 DETECTORS: dict[str, str] = {
     **oms.orders.detectors.DETECTORS,
     **inventory.detectors.DETECTORS,
+    **inventory.supply_detectors.DETECTORS,
     **oms.fulfillment.detectors.DETECTORS,
     **routing.detectors.DETECTORS,
     **returns.detectors.DETECTORS,

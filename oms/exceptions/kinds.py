@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from oms.exceptions import money_ways, sentences, ways
+from oms.exceptions import money_ways, sentences, supply_ways, ways
 from oms.exceptions.sentences import Facts
 from oms.exceptions.ways import Way
 
@@ -52,6 +52,24 @@ KINDS: dict[str, Kind] = {
         sentence=sentences.unroutable,
         check="Units wait because no location that ships there has them free.",
         ways=ways.UNROUTABLE,
+    ),
+    "supply_late": Kind(
+        label="Supply late",
+        team=OPS,
+        severity=2,
+        due=timedelta(hours=24),
+        sentence=sentences.supply_late,
+        check="The day on which the supply was expected has passed, and units are still to come.",
+        ways=supply_ways.SUPPLY_LATE,
+    ),
+    "promise_slipped": Kind(
+        label="Customers to be told",
+        team=SUPPORT,
+        severity=3,
+        due=timedelta(hours=24),
+        sentence=sentences.promise_slipped,
+        check="Units come later than the customers were told.",
+        ways=supply_ways.PROMISE_SLIPPED,
     ),
     "unknown_item": Kind(
         label="Unknown item",

@@ -71,6 +71,23 @@ def write_back_late(f: Facts) -> str:
     return _fit("{what} {verb} for Shopify since {since}", what=what, verb=verb, since=f["since"])
 
 
+def supply_late(f: Facts) -> str:
+    """PO-2041 is 3 days late: 12 units, 5 orders wait"""
+    names = {"number": f["number"], "units": count_of(f["units"], "unit")}
+    words = f"{{number}} is {count_of(f['days'], 'day')} late: {{units}}"
+    if not f["orders"]:
+        return _fit(words, **names)
+    wait = "1 order waits" if f["orders"] == 1 else f"{f['orders']:,} orders wait"
+    return _fit(f"{words}, {wait}", **names)
+
+
+def promise_slipped(f: Facts) -> str:
+    """PO-2041 slipped to Fri 27 Nov: 5 customers to be told"""
+    customers = count_of(f["orders"], "customer")
+    words = f"{{number}} slipped to {f['expected']}: {customers} to be told"
+    return _fit(words, number=f["number"])
+
+
 def refund_differs(f: Facts) -> str:
     """Refund is £18.00 short: the payment provider refused it"""
     difference = Decimal(f["difference"])

@@ -35,6 +35,14 @@ FACTS = {
         {"on_hand": 13, "reserved": 25, "missing": 12, "title": LONG, "sku": "S", "orders": 12,
          "location": "Manchester Piccadilly", "holding": [], "settled": False, "crossed_by": ""},
     ],
+    "supply_late": [
+        {"number": "PO-2026-11-0041-ACME-POTTERY", "days": 112, "units": 12400, "orders": 1284},
+        {"number": "PO-2041", "days": 1, "units": 1, "orders": 0},
+    ],
+    "promise_slipped": [
+        {"number": "PO-2026-11-0041-ACME-POTTERY", "expected": "Wed 27 Nov", "orders": 1284},
+        {"number": "PO-2041", "expected": "Wed 27 Nov", "orders": 1},
+    ],
     "unknown_item": [
         {"position": 12, "sku": "MUG-OLD-04-LIMITED-EDITION-1998", "title": LONG, "units": 1},
         {"position": 12, "sku": "", "title": LONG, "units": 1},
