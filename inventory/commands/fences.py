@@ -11,7 +11,7 @@ from inventory.commands.thresholds import checked_channel
 from inventory.ledger import Change
 from inventory.models import RingFence, StockLevel
 from inventory.publishing import tell_shop
-from inventory.waiting import wake_waiting
+from inventory.waiting import wake_soon
 from oms.core.actor import SWITCHYARD, Actor
 from oms.core.clock import now
 from oms.core.errors import Refused
@@ -58,7 +58,7 @@ def set_fence(
     changes = [Change(level_id, "fenced", added, "fence", f"fence:{fence_id}")]
     tell_shop(ledger.post(changes, actor=actor).values(), actor=actor)
     # More for one or less for the others: either may be what an order waits for.
-    wake_waiting([before.item_id])
+    wake_soon(before.store_id, [before.item_id])
     return fence
 
 
@@ -92,7 +92,8 @@ def _end(fences: Sequence[tuple[int, int, int]], actor: Actor) -> None:
     changes = [Change(level, "fenced", -units, "fence", f"fence:{f}") for f, level, units in fences]
     levels = ledger.post(changes, actor=actor)
     tell_shop(levels.values(), actor=actor)
-    wake_waiting(level.item_id for level in levels.values())
+    for level in levels.values():
+        wake_soon(level.store_id, [level.item_id])
 
 
 _OPEN = """

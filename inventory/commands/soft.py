@@ -11,8 +11,9 @@ from inventory import availability, ledger, reservations
 from inventory.availability import ItemTerms, LevelTerms
 from inventory.models import Location
 from inventory.nearby import point_of
+from inventory.publishing import tell_shop
 from inventory.reservations import Promise
-from inventory.waiting import wake_waiting
+from inventory.waiting import wake_soon
 from oms.catalog.models import Item
 from oms.core.actor import Actor
 from oms.core.clock import now
@@ -73,7 +74,9 @@ def keep(
         ],
         actor=actor,
     )  # fmt: skip
-    wake_waiting(freed - set(asked))
+    touched = ledger.lock({id_ for h in held for id_ in h.level_ids} | set(choice.used))
+    tell_shop(touched.values(), actor=actor)
+    wake_soon(store_id, freed - set(asked))
     return ids
 
 
@@ -91,7 +94,8 @@ def extend(*, store_id: int, holder: str, minutes: int, actor: Actor) -> list[in
 def give_back(*, store_id: int, holder: str, actor: Actor) -> int:
     """Give back what is kept for the holder; return how many promises it was. Again is quiet."""
     held = _lock_holder(store_id, holder)
-    wake_waiting(_release(held, actor))
+    wake_soon(store_id, _release(held, actor))
+    tell_shop(ledger.lock(id_ for h in held for id_ in h.level_ids).values(), actor=actor)
     return len(held)
 
 
@@ -117,19 +121,22 @@ class _Choice:
 
     km: dict[int, float]
     taken: list[tuple[int, int, int, tuple[tuple[int, int], ...]]] = field(default_factory=list)
-    used: dict[int | None, int] = field(default_factory=dict)
+    used: dict[int, int] = field(default_factory=dict)
 
     def free(self, level: LevelTerms) -> int:
         """Units of an item, or bundles, that are left at a location."""
         if not level.parts:
-            return level.available - self.used.get(level.level_id, 0)
-        sets = min((p.available - self.used.get(p.level_id, 0)) // each for each, p in level.parts)
+            return level.available - self.used.get(level.level_id or 0, 0)
+        sets = min(
+            (p.available - self.used.get(p.level_id or 0, 0)) // each for each, p in level.parts
+        )
         return min(sets - level.threshold, level.available)
 
     def take(self, level: LevelTerms, quantity: int) -> None:
         sources = level.parts or ((1, level),)
         for each, source in sources:
-            self.used[source.level_id] = self.used.get(source.level_id, 0) + quantity * each
+            level_id = source.level_id or 0
+            self.used[level_id] = self.used.get(level_id, 0) + quantity * each
         parts = tuple((p.level_id, each) for each, p in level.parts if p.level_id)
         self.taken.append((level.item_id, level.location_id, quantity, parts))
 

@@ -9,7 +9,7 @@ from inventory import ledger
 from inventory.ledger import Change, Level
 from inventory.models import Reason
 from inventory.publishing import tell_shop
-from inventory.waiting import wake_waiting
+from inventory.waiting import wake_soon, wake_waiting
 from oms.core.actor import Actor
 from oms.core.errors import Refused
 from oms.orders.words import count_of
@@ -60,7 +60,7 @@ def set_safety(
         level = locked[ids[item, location]]
         changes.append(Change(level.id, "safety", units - level.safety, "adjust", document))
     after = ledger.post(changes, actor=actor)
-    wake_waiting(after[c.level_id].item_id for c in changes if c.delta < 0)
+    wake_soon(store_id, [after[c.level_id].item_id for c in changes if c.delta < 0])
 
 
 @transaction.atomic
@@ -192,9 +192,8 @@ def _document(quantity: int, reason: str, note: str) -> str:
 
 
 def _post(changes: Sequence[Change], actor: Actor) -> Level:
-    after = ledger.post(changes, actor=actor)
-    tell_shop(after.values(), actor=actor)
+    [level] = ledger.post(changes, actor=actor).values()
+    tell_shop([level], actor=actor)
     if any(c.bucket == "on_hand" and c.delta > 0 for c in changes):
-        wake_waiting(level.item_id for level in after.values())
-    [level] = after.values()
+        wake_soon(level.store_id, [level.item_id])
     return level

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from inventory import ledger, reservations
+from inventory import ledger, reservations, waiting
 from inventory.commands import adjust, set_safety
 from inventory.commands.stock import put_back, set_aside, write_off
 from inventory.ledger import Change
@@ -63,6 +63,7 @@ def test_units_that_passed_go_back_and_wake_who_waits(level: StockLevel) -> None
     put_back(level_id=level.pk, quantity=2, bucket="quality", reason="repaired", actor=OLGA)
 
     assert counters(level) == (9, 0, 1)
+    waiting.wake_arrived()
     assert Timer.objects.get(kind="route").subject_id == order_id
 
 
@@ -128,4 +129,5 @@ def test_less_safety_stock_wakes_who_waits(level: StockLevel) -> None:
 
     set_safety(store_id=level.store_id, safety=[(*place, 4)], document="t", actor=OLGA)
 
+    waiting.wake_arrived()
     assert Timer.objects.get(kind="route").subject_id == order_id

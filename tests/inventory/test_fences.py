@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from inventory import ledger, reservations
+from inventory import ledger, reservations, waiting
 from inventory.commands import fences
 from inventory.models import RingFence, StockEntry, StockLevel
 from inventory.reservations import Promise
@@ -121,6 +121,7 @@ def test_ending_a_fence_frees_its_units_and_wakes_who_waits(level: StockLevel) -
     fences.end_fence(fence_id=fence.pk, actor=OLGA)
 
     assert fenced(level) == (0, 8)
+    waiting.wake_arrived()
     assert Timer.objects.get(kind="route").subject_id == order.pk
     before = StockEntry.objects.count()
     assert fences.end_fence(fence_id=fence.pk, actor=OLGA).ended_at is not None
