@@ -59,6 +59,7 @@ def test_again_is_quiet(level: StockLevel) -> None:
     assert StockEntry.objects.count() == before
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_job_does_it_every_half_minute(level: StockLevel) -> None:
     assert wiring.JOBS["end_promises"] == wiring.Job("sweep", every=30)
 
