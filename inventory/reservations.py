@@ -14,7 +14,8 @@ from django.db import transaction
 
 from inventory import ledger
 from inventory.ledger import Change, Level
-from inventory.waiting import wake_waiting
+from inventory.publishing import tell_shop
+from inventory.waiting import wake_soon
 from oms.core.actor import SWITCHYARD, Actor
 from oms.core.clock import now
 from oms.core.errors import Refused
@@ -72,6 +73,10 @@ def reserve(promises: Sequence[Promise], *, actor: Actor) -> list[int]:
         ((ids, short_level, wanted, free),) = fetch(_RESERVE_SPECIAL, [*asked, special])
     if short_level:
         raise Refused(f"Only {max(free, 0)} of {wanted} units are free there now; plan again.")
+    if not plain:
+        # The shop knows that a bundle was sold, and nothing of its parts.
+        parts = {id_ for p in promises if p.kind == "firm" for id_, _ in p.parts}
+        tell_shop(ledger.lock(parts).values() if parts else (), actor=actor)
     return ids
 
 
@@ -109,7 +114,8 @@ def expire(limit: int = 500, *, actor: Actor = SWITCHYARD) -> dict[int, Level]:
     over = fetch(_OVER, [now(), limit])
     rows = [_Ending(id_, quantity, holder) for id_, quantity, holder in over]
     levels = _end(rows, "expired", actor=actor, cause="expire")
-    wake_waiting(level.item_id for level in levels.values())
+    for store_id in {level.store_id for level in levels.values()}:
+        wake_soon(store_id, {v.item_id for v in levels.values() if v.store_id == store_id})
     return levels
 
 
@@ -144,7 +150,7 @@ def move(*, reservation_id: int, to_level_id: int, quantity: int, actor: Actor, 
         [_Ending(old.id, quantity, document, reason)], "moved", actor=actor, cause="release"
     )
     (moved,) = reserve([promise], actor=actor)
-    wake_waiting(level.item_id for level in levels.values())
+    wake_soon(store_id, {level.item_id for level in levels.values()})
     return moved
 
 
@@ -220,7 +226,8 @@ def _end(endings: Sequence[_Ending], state: str, *, actor: Actor, cause: str) ->
         for level_id, each in h.sources:
             changes.append(Change(level_id, bucket, -units * each, cause, document))
             if state == "consumed":
-                changes.append(Change(level_id, "on_hand", -units * each, cause, document))
+                left_as = "kit" if h.parts and cause == "ship" else cause
+                changes.append(Change(level_id, "on_hand", -units * each, left_as, document))
         # What came from the common stock goes first: as if fewer had been asked for.
         back = h.fenced - min(h.fenced, h.quantity - units)
         if back and h.fence_id and h.fence_id in open_fences:
@@ -234,12 +241,17 @@ def _end(endings: Sequence[_Ending], state: str, *, actor: Actor, cause: str) ->
         _SPLIT,
         [ints(ids), ints(wanted[i] for i in ids), [last[i].reason for i in ids], state, state],
     )
+    parts = {id_ for h in held if h.parts and h.kind == "firm" for id_, _ in h.sources}
+    tell_shop((levels[id_] for id_ in sorted(parts)), actor=actor)
     return levels
 
 
 def _lock_pending(reservation_ids: Iterable[int]) -> list[_Held]:
     rows = fetch(_LOCK_PENDING, [ints(sorted(set(reservation_ids)))])
-    return [_Held(*row[:-1], parts=row[-1] and loads(row[-1])) for row in rows]
+    return [
+        _Held(id_, level_id, quantity, kind, fence_id, fenced, parts and loads(parts))
+        for id_, level_id, quantity, kind, fence_id, fenced, parts in rows
+    ]
 
 
 def _lock_fences(fence_ids: set[int | None]) -> set[int]:

@@ -11,8 +11,10 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory import ledger, reservations
+from inventory import bundles, ledger, reservations
+from inventory.bundles import Recipe
 from inventory.reservations import Promise
+from inventory.waiting import wake_soon
 from oms.core import outbox, timers
 from oms.core.actor import ROUTING, Actor
 from oms.core.errors import Refused
@@ -20,9 +22,10 @@ from oms.core.failpoints import failpoint
 from oms.core.sql import copy_in, execute, json, next_ids
 from oms.orders import timeline, units
 from oms.orders.locks import lock_free_orders
-from routing import facts
+from routing import facts, shelves
 from routing.facts import Destination, OpenLine, Place, Policy
 from routing.planner import Plan, Question, plan
+from routing.shelves import Shelves
 
 RETRY_SECONDS = 6 * 3600
 MOST_ATTEMPTS = 5
@@ -42,6 +45,9 @@ class _Batch:
     """What the orders of one batch add up to, to be written at once."""
 
     promises: list[Promise] = field(default_factory=list)
+    # What carts kept for these orders, and the items of which something is left over then.
+    kept: list[tuple[int, int, str]] = field(default_factory=list)
+    left_over: set[int] = field(default_factory=set)
     work: list[tuple[Any, ...]] = field(default_factory=list)
     # One per promise: the piece of work it belongs to.
     work_of: list[int] = field(default_factory=list)
@@ -52,6 +58,8 @@ class _Batch:
     finished: list[int] = field(default_factory=list)
     postponed: list[tuple[int, float, str]] = field(default_factory=list)
     placed: list[int] = field(default_factory=list)
+    # Orders whose backordered units became more or fewer: their promises of supply change too.
+    backorders: list[int] = field(default_factory=list)
     waiting: int = 0
 
 
@@ -76,8 +84,13 @@ def _route(store_id: int, order_ids: Sequence[int], actor: Actor, result: Routed
     lines = facts.open_lines([d.order_id for d in destinations if not d.held])
     places = facts.places(store_id)
     policy = facts.active_policy(store_id)
+    items = {line.item_id for group in lines.values() for line in group}
+    recipes = bundles.recipes(items)
+    bundle_levels = _open_bundle_levels(store_id, recipes, places)
     for attempt in range(MOST_ATTEMPTS):
-        batch = _decide(destinations, lines, places, policy, actor)
+        stock = shelves.look(store_id, destinations, items, recipes)
+        stock.level_ids |= bundle_levels
+        batch = _decide(destinations, lines, places, policy, stock, actor)
         try:
             with transaction.atomic():
                 _write(store_id, batch, actor)
@@ -91,21 +104,29 @@ def _route(store_id: int, order_ids: Sequence[int], actor: Actor, result: Routed
             return
 
 
+def _open_bundle_levels(
+    store_id: int, recipes: dict[int, Recipe], places: dict[int, Place]
+) -> dict[tuple[int, int], int]:
+    """A bundle is promised from a level of its own, on which nothing is counted."""
+    if not recipes:
+        return {}
+    return ledger.open_levels(
+        (store_id, bundle_id, place.id)
+        for bundle_id in recipes
+        for place in places.values()
+        if place.active
+    )
+
+
 def _decide(
     destinations: Sequence[Destination],
     lines: dict[int, list[OpenLine]],
     places: dict[int, Place],
     policy: Policy,
+    stock: Shelves,
     actor: Actor,
 ) -> _Batch:
     """Plan every order of the batch against the same dwindling stock. Writes nothing."""
-    free: dict[int, dict[int, int]] = {}
-    level_ids: dict[tuple[int, int], int] = {}
-    wanted_items = (line.item_id for group in lines.values() for line in group)
-    for level_id, item_id, location_id, units_free in ledger.free_units(wanted_items):
-        free.setdefault(location_id, {})[item_id] = units_free
-        level_ids[item_id, location_id] = level_id
-
     batch = _Batch()
     for destination in destinations:
         wanted = lines.get(destination.order_id)
@@ -113,17 +134,28 @@ def _decide(
             # Held, cancelled or nothing left to place: releasing the hold starts a new timer.
             batch.finished.append(destination.order_id)
             continue
-        question = facts.question(destination, wanted, places, free)
-        answer = plan(question, policy.steps)
+        seen = stock.seen_by(destination, wanted)
+
+        def ask(
+            free: shelves.Free, order: Destination = destination, lines: Sequence[OpenLine] = wanted
+        ) -> tuple[Question, Plan]:
+            question = facts.question(order, lines, places, free)
+            return question, plan(question, policy.steps)
+
+        question, answer = shelves.settle(seen, ask) if seen else ask(stock.free)
         batch.waiting += not answer.parcels
         if not answer.parcels and destination.waits_already:
             batch.postponed.append((destination.order_id, RETRY_SECONDS, destination.waits_for))
             continue
-        _record(batch, destination, wanted, question, answer, policy, places, level_ids, actor)
+        _record(batch, destination, wanted, question, answer, policy, places, stock, actor)
+        if seen and answer.parcels:
+            batch.kept += [(k.reservation_id, k.quantity, k.holder) for k in seen.kept]
+            batch.left_over |= seen.take(answer)
+            continue
         items = {line.line_id: line.item_id for line in wanted}
         for parcel in answer.parcels:
             for line_id, quantity in parcel.units:
-                free[parcel.location_id][items[line_id]] -= quantity
+                stock.free[parcel.location_id][items[line_id]] -= quantity
     return batch
 
 
@@ -135,18 +167,19 @@ def _record(
     answer: Plan,
     policy: Policy,
     places: dict[int, Place],
-    level_ids: dict[tuple[int, int], int],
+    stock: Shelves,
     actor: Actor,
 ) -> None:
     """Turn one plan into the rows it needs; ids come later."""
-    order_id, document = destination.order_id, f"order:{destination.order_id}"
+    order_id = destination.order_id
     items = {line.line_id: line.item_id for line in wanted}
     placed: dict[int, int] = {}
     for parcel in answer.parcels:
         batch.work.append((order_id, parcel.location_id))
         for line_id, quantity in parcel.units:
-            level_id = level_ids[items[line_id], parcel.location_id]
-            batch.promises.append(Promise(line_id, level_id, quantity, document))
+            batch.promises.append(
+                stock.promise(destination, line_id, items[line_id], parcel.location_id, quantity)
+            )
             batch.work_of.append(len(batch.work) - 1)
             placed[line_id] = placed.get(line_id, 0) + quantity
     for line in wanted:
@@ -163,6 +196,8 @@ def _record(
             )
             if quantity
         ]
+        if (rest or from_backorder) and order_id not in batch.backorders[-1:]:
+            batch.backorders.append(order_id)
     total = sum(placed.values())
     waiting = sum(quantity for _, quantity in answer.short)
     outcome = "routed" if not waiting else "partly" if total else "waits"
@@ -202,7 +237,10 @@ def _record(
 
 
 def _write(store_id: int, batch: _Batch, actor: Actor) -> None:
-    reserved = reservations.reserve(batch.promises, actor=actor)
+    if batch.kept:
+        reserved = reservations.hand_over(batch.kept, batch.promises, actor=actor)
+    else:
+        reserved = reservations.reserve(batch.promises, actor=actor)
     decision_ids = next_ids("routing_decision", len(batch.decisions))
     decision_of = {row[0]: id_ for id_, row in zip(decision_ids, batch.decisions, strict=True)}
     copy_in(
@@ -218,6 +256,7 @@ def _write(store_id: int, batch: _Batch, actor: Actor) -> None:
     timeline.record_many(batch.events)
     timers.stop("route", batch.finished)
     timers.postpone(kind="route", waits=batch.postponed)
+    wake_soon(store_id, batch.left_over)
     if batch.placed:
         execute(
             "UPDATE orders_order SET routed_at = now()"
@@ -233,6 +272,7 @@ def _write(store_id: int, batch: _Batch, actor: Actor) -> None:
             """,
             [batch.placed, store_id],
         )
+    timers.start(store_id=store_id, kind="supply", subject_ids=batch.backorders)
 
 
 def _write_work(

@@ -23,6 +23,8 @@ class Destination:
     longitude: float | None
     held: bool
     waits_for: str
+    channel: str = ""
+    cart: str = ""
 
     @property
     def waits_already(self) -> bool:
@@ -65,7 +67,7 @@ def destinations(order_ids: Sequence[int]) -> list[Destination]:
     rows = fetch(
         """
         SELECT o.id, o.store_id, o.ship_country, o.ship_latitude, o.ship_longitude,
-               o.ship_postal_code, t.waits_for,
+               o.ship_postal_code, t.waits_for, o.channel, o.cart,
                EXISTS (SELECT 1 FROM orders_hold h
                        WHERE h.order_id = o.id AND h.released_at IS NULL)
         FROM orders_order o
@@ -75,11 +77,15 @@ def destinations(order_ids: Sequence[int]) -> list[Destination]:
         [list(order_ids)],
     )
     result = []
-    for id_, store_id, country, latitude, longitude, postal_code, waits_for, held in rows:
+    for row in rows:
+        id_, store_id, country, latitude, longitude, postal_code, waits_for, *rest = row
+        channel, cart, held = rest
         if latitude is None or longitude is None:
             latitude, longitude = postal.lookup(country, postal_code) or (None, None)
         result.append(
-            Destination(id_, store_id, country, latitude, longitude, held, waits_for or "")
+            Destination(
+                id_, store_id, country, latitude, longitude, held, waits_for or "", channel, cart
+            )
         )
     return result
 

@@ -10,6 +10,7 @@ from inventory.reservations import Promise
 from oms.catalog.models import BundlePart, Item
 from oms.core import invariants
 from oms.core.errors import Refused
+from oms.core.models import OutboxIntent
 from tests.cast import OLGA, make_item, make_location, make_store, stock
 
 pytestmark = pytest.mark.django_db
@@ -97,11 +98,29 @@ def test_a_bundle_that_ships_takes_its_parts_from_the_shelf(gift: Item) -> None:
     reservations.consume([(id_, 2, "shipment:1")], actor=OLGA)
 
     assert (counters("mug"), counters("shirt")) == ((6, 2, 4), (2, 1, 1))
+    assert level("mug").entries.filter(bucket="on_hand").last().cause == "kit"
     assert sorted(Reservation.objects.values_list("quantity", "state")) == [
         (1, "pending"),
         (2, "consumed"),
     ]
     assert {len(r.parts or []) for r in Reservation.objects.all()} == {2}
+
+
+def test_the_shop_is_told_of_the_parts_it_cannot_know(gift: Item) -> None:
+    parts = {f"level:{level('mug').pk}", f"level:{level('shirt').pk}"}
+
+    def told() -> set[str]:
+        keys = set(OutboxIntent.objects.values_list("key", flat=True))
+        OutboxIntent.objects.all().delete()
+        return keys & parts
+
+    told()
+    (id_,) = reservations.reserve([gifts(3)], actor=OLGA)
+    assert told() == parts
+    reservations.release([(id_, 1)], actor=OLGA, document="test")
+    assert told() == parts
+    reservations.consume([(id_, 2, "shipment:1")], actor=OLGA)
+    assert told() == parts
 
 
 @pytest.mark.parametrize("verb", ["release", "lose"])

@@ -8,6 +8,7 @@ from inventory import reservations
 from inventory.invariants import INVARIANTS
 from inventory.models import Reservation, StockEntry, StockLevel
 from inventory.reservations import Promise
+from inventory.waiting import wake_arrived
 from oms.core import invariants, timers
 from oms.core.clock import now
 from oms.core.errors import Refused
@@ -149,6 +150,7 @@ def test_soft_promises_run_out_and_those_who_wait_have_their_turn(east: StockLev
     timers.stop("route", [order.pk])
 
     levels = reservations.expire(actor=OLGA)
+    wake_arrived()
 
     assert list(levels) == [east.pk]
     assert counters(east) == (10, 0, 2, 8)
