@@ -52,8 +52,11 @@ class StockFeed(models.Model):
 
     class Meta:
         constraints = [
+            # What was refused may be loaded again, e.g. as another kind.
             models.UniqueConstraint(
-                fields=["store", "source", "digest", "source_time"], name="feed_once"
+                fields=["store", "source", "digest", "source_time"],
+                name="feed_once",
+                condition=~Q(state="refused"),
             ),
             models.UniqueConstraint(
                 fields=["store", "source", "request_key"],
