@@ -11,12 +11,13 @@ import django_rq
 from django.db import close_old_connections
 from redis.exceptions import RedisError
 
-from inventory import backorders, presell, standings, waiting
+from inventory import backorders, expiry, presell, shop_numbers, standings, waiting
+from inventory.commands import count_review
 from oms import flow, shortages, wiring
 from oms.core.actor import SWITCHYARD
 from oms.exceptions import sweep
 from oms.fulfillment import commands as fulfillment
-from oms.shopify import push, reconcile, subscriptions
+from oms.shopify import drift, push, reconcile, subscriptions
 from routing import commands as routing
 
 log = logging.getLogger(__name__)
@@ -73,10 +74,29 @@ def review_presell() -> None:
     presell.review(actor=SWITCHYARD)
 
 
+def end_promises() -> None:
+    """End what was kept for a cart or a channel only for a time."""
+    began = _answer("end_promises")
+    while expiry.end_what_is_over() and time.monotonic() - began < DRAIN_SECONDS:
+        continue
+
+
 def check_stock() -> None:
     """Compare stock with Shopify where nothing is under way."""
     _answer("check_stock")
-    reconcile.check_all_stock()
+    drift.check_all()
+
+
+def look_at_stock() -> None:
+    """Compare the levels that a message or a person pointed at."""
+    _answer("look_at_stock")
+    drift.look_due()
+
+
+def tell_bundles() -> None:
+    """Have Shopify told how many bundles the free parts make now."""
+    _answer("tell_bundles")
+    shop_numbers.tell_bundles()
 
 
 def mend_subscriptions() -> None:
@@ -92,11 +112,11 @@ def plan_counts() -> None:
         standings.refresh_store(store_id=store_id)
 
 
-def keep_standings() -> int:
-    """Work out the trust in levels where something was not found, until none is due."""
-    began, count = _answer("keep_standings"), 0
+def keep_counts() -> int:
+    """Go on with counts that are being posted, and work out the trust in doubted levels."""
+    began, count = _answer("keep_counts"), 0
     while time.monotonic() - began < DRAIN_SECONDS:
-        done = standings.refresh_due(BATCH)
+        done = count_review.post_due(BATCH) + standings.refresh_due(BATCH)
         if not done:
             break
         count += done

@@ -20,6 +20,7 @@ from oms.shopify import (
     pull,
     push,
     push_money,
+    push_presell,
     push_returns,
     push_stock,
     push_work,
@@ -59,6 +60,7 @@ OUTBOX: dict[str, push.Handler] = {
     "return.cancel": push_returns.change_returns,
     "return.close": push_returns.change_returns,
     "inventory.publish": push_stock.publish_levels,
+    "presell.set": push_presell.set_policies,
 }
 
 
@@ -82,10 +84,13 @@ JOBS: dict[str, Job] = {
     "sweep_exceptions": Job("sweep", every=5),
     "reconcile_orders": Job("sweep", every=60),
     "check_stock": Job("sweep", every=600),
+    "look_at_stock": Job("sweep", every=15),
+    "tell_bundles": Job("sweep", every=15),
     "mend_subscriptions": Job("sweep", every=300),
     "plan_counts": Job("sweep", every=60),
-    "keep_standings": Job("sweep", lambda: timers.any_due("trust")),
+    "keep_counts": Job("sweep", lambda: timers.any_due("count") or timers.any_due("trust")),
     "review_presell": Job("sweep", every=30),
+    "end_promises": Job("sweep", every=30),
 }
 
 INVARIANTS = [
