@@ -19,7 +19,9 @@ class RingFence(models.Model):
     channel may also use the common stock once its own is gone; others never use the fence.
     """
 
-    store = models.ForeignKey(Store, models.PROTECT, db_constraint=False, related_name="+")
+    store = models.ForeignKey(
+        Store, models.PROTECT, db_constraint=False, related_name="+", db_index=False
+    )
     level = models.ForeignKey(StockLevel, models.PROTECT, related_name="fences")
     channel = models.CharField(max_length=64)
     units = models.PositiveIntegerField(help_text="Units still kept and not promised.")
@@ -34,6 +36,14 @@ class RingFence(models.Model):
             models.UniqueConstraint(
                 fields=["level", "channel"],
                 name="fence_one_open",
+                condition=Q(ended_at__isnull=True),
+            ),
+        ]
+        indexes = [
+            # Each batch of orders asks whether its channels have any.
+            models.Index(
+                fields=["store", "channel"],
+                name="fence_open",
                 condition=Q(ended_at__isnull=True),
             ),
         ]
