@@ -1,7 +1,8 @@
 """What follows what, across the rooms: the inbox is drained here, and changes are carried through.
 
 drain_inbox    raw messages to the handler of their topic, one bad message at a time set apart
-orders_changed snapshots into the orders room; what the shop took off is taken off the work
+orders_changed snapshots into the orders room; what the shop took off is taken off the work, what
+               it sold over the counter leaves that shelf
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from inventory import backorders
+from oms import till
 from oms.core import batches, inbox, outbox
 from oms.core.actor import SHOPIFY, Actor
 from oms.core.errors import BadPayload, NotYet, Refused
@@ -136,6 +138,9 @@ def take_in_orders(
         by_order.setdefault(withdrawal.order_id, []).append(withdrawal)
     for order_id in sorted(by_order):
         withdraw(order_id=order_id, withdrawals=by_order[order_id], actor=actor)
+    till.hand_over(
+        store_id=store_id, snapshots=snapshots, new=result.new, changed=result.changed, actor=actor
+    )
     cancelled = {s.remote_id for s in snapshots if s.cancelled_at}
     if cancelled:
         _close_unpaid(store_id, cancelled, actor)

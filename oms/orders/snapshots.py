@@ -77,6 +77,8 @@ class OrderSnapshot:
     cart: str = ""
     # Where it was sold over the counter; None for an order that is to be shipped.
     sold_at_remote_id: int | None = None
+    # When the shop stored it: from then on its own stock numbers count it.
+    recorded_at: datetime | None = None
     tags: list[str] = field(default_factory=list)
     address: AddressSnapshot = field(default_factory=AddressSnapshot)
     customer: CustomerSnapshot | None = None

@@ -22,6 +22,7 @@ SENTENCES: dict[str, str] = {
     "order.cancelled": "Cancelled in Shopify; {units} units given back",
     "order.units_cancelled": "{units} units cancelled: {reason}",
     "order.cancel_too_late": "Shopify cancelled {units} units that had already left",
+    "order.sold": "{units} units sold over the counter at {place}",
     "order.item_mapped": "Line {position}: SKU {sku} is now known as {item}",
     "hold.placed": "Held: {reason}",
     "hold.released": "Hold released: {reason}",

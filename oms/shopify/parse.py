@@ -21,6 +21,7 @@ from oms.shopify import reading
 
 MOST_LINES = 10_000
 RESTOCK_TYPES = ("cancel", "return", "no_restock", "legacy_restock")
+TILL, B2B = "pos", "b2b"
 NOTHING = Decimal(0)
 
 
@@ -44,7 +45,7 @@ def parse_order(body: bytes) -> OrderSnapshot:
         placed_at=reading.moment_or_none(order, "processed_at")
         or reading.moment(order, "created_at"),
         cancelled_at=reading.moment_or_none(order, "cancelled_at"),
-        channel=reading.text(order, "source_name", 64),
+        channel=_channel(order),
         currency=reading.currency(order, "currency"),
         total=reading.money(order, "total_price"),
         items_total=reading.money(order, "total_line_items_price"),
@@ -58,6 +59,9 @@ def parse_order(body: bytes) -> OrderSnapshot:
         taxes_included=taxes_included,
         financial_status=reading.text(order, "financial_status", 32),
         shipping_method=reading.text(deliveries[0], "title") if deliveries else "",
+        cart=_cart(order),
+        sold_at_remote_id=_sold_at(order, lines),
+        recorded_at=reading.moment_or_none(order, "created_at"),
         tags=_tags(order),
         address=AddressSnapshot() if address is None else _address(order),
         customer=None if customer is None else _customer(order),
@@ -102,6 +106,31 @@ def order_id_of(body: bytes) -> int:
     if isinstance(row.get("order_edit"), dict):
         row = row["order_edit"]
     return reading.identifier(row, "order_id" if "order_id" in row else "id")
+
+
+def _channel(order: dict[str, Any]) -> str:
+    """Where it was bought; an order of a company is b2b, whatever it was bought in."""
+    company = order.get("company")
+    if isinstance(company, dict) and company.get("id"):
+        return B2B
+    return reading.text(order, "source_name", 64)
+
+
+def _cart(order: dict[str, Any]) -> str:
+    """What units were kept for before it was an order."""
+    token = reading.text(order, "cart_token", 180)
+    return f"cart:{token}" if token and not any(map(str.isspace, token)) else ""
+
+
+def _sold_at(order: dict[str, Any], lines: list[LineSnapshot]) -> int | None:
+    """The till's location, when any unit has left over the counter: it is no longer to be sent.
+
+    An order taken at the till that is sent home whole has all its units to be sent.
+    """
+    if reading.text(order, "source_name", 64) != TILL:
+        return None
+    location_id = reading.identifier_or_none(order, "location_id")
+    return location_id if any(line.fulfillable < line.current for line in lines) else None
 
 
 def _line(row: dict[str, Any], position: int, taxes_included: bool) -> LineSnapshot:

@@ -9,6 +9,7 @@ from oms.shopify.documents import document
 from oms.shopify.gids import gid, number_of
 
 Row = dict[str, Any]
+COMPANY = "PurchasingCompany"
 
 
 def read_order(client: Client, remote_id: int) -> Row | None:
@@ -58,6 +59,9 @@ def _order(order: Row, lines: Iterable[Row]) -> Row:
         "processed_at": order["processedAt"],
         "cancelled_at": order["cancelledAt"],
         "source_name": order["sourceName"],
+        "cart_token": order["cartToken"],
+        "location_id": order["retailLocation"] and number_of(order["retailLocation"]["id"]),
+        "company": _company(order["purchasingEntity"]),
         "currency": order["currencyCode"],
         "email": order["email"],
         "phone": order["phone"],
@@ -86,6 +90,11 @@ def _order(order: Row, lines: Iterable[Row]) -> Row:
         },
         "line_items": rows,
     }
+
+
+def _company(buyer: Row | None) -> Row | None:
+    """Enough of the company to tell its order from a person's; who it is we need not know."""
+    return {"id": COMPANY} if buyer and buyer["__typename"] == COMPANY else None
 
 
 def _line(line: Row) -> Row:

@@ -22,6 +22,7 @@ FLOORS = {
     "oms.runner": ROOF,
     "oms.flow": ROOF,
     "oms.shortages": ROOF,
+    "oms.till": ROOF,
     "oms.wiring": ROOF,
     "oms.jobs": ROOF,
     "oms.figures": ROOF,

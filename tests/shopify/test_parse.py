@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from oms.core.errors import BadPayload
+from oms.orders.snapshots import OrderSnapshot
 from oms.shopify import parse, parse_goods
 from tests.shopify.samples import order_with, order_with_raw_quantity, sample, samples
 
@@ -56,6 +57,47 @@ def test_the_sample_order_is_read_whole():
         Decimal("89.99"),
     )
     assert all(line.ships for line in order.lines)
+    assert (order.channel, order.cart, order.sold_at_remote_id) == ("web", "", None)
+
+
+def at_the_till(line: dict[str, object], **fields: object) -> OrderSnapshot:
+    where = {"source_name": "pos", "location_id": 655441491}
+    return parse.parse_order(order_with(line, **(where | fields)))
+
+
+def test_an_order_of_the_till_names_its_location_when_units_have_left_there():
+    sold = at_the_till({"fulfillable_quantity": 0, "fulfillment_status": "fulfilled"})
+    assert (sold.channel, sold.sold_at_remote_id) == ("pos", 655441491)
+    assert sold.recorded_at == datetime(2022, 1, 1, tzinfo=UTC)
+
+    sent_home = json.loads(order_with(source_name="pos", location_id=655441491))
+    assert all(row["fulfillable_quantity"] for row in sent_home["line_items"])
+    assert parse.parse_order(json.dumps(sent_home).encode()).sold_at_remote_id is None
+    bought_online = parse.parse_order(order_with({"fulfillable_quantity": 0}, location_id=1))
+    assert bought_online.sold_at_remote_id is None
+
+
+def test_a_location_that_is_no_id_is_refused():
+    with pytest.raises(BadPayload, match="location_id"):
+        at_the_till({"fulfillable_quantity": 0}, location_id="the shop round the corner")
+
+
+@pytest.mark.parametrize(
+    ("fields", "channel", "cart"),
+    [
+        ({"company": {"id": 7, "location_id": 8}}, "b2b", ""),
+        ({"company": None}, "web", ""),
+        ({"company": {}}, "web", ""),
+        ({"company": "Acme"}, "web", ""),
+        ({"cart_token": "68778783ad298f1c"}, "web", "cart:68778783ad298f1c"),
+        ({"cart_token": "two words"}, "web", ""),
+        ({"cart_token": None}, "web", ""),
+    ],
+)
+def test_a_company_buys_b2b_and_a_cart_is_remembered(fields, channel, cart):
+    order = parse.parse_order(order_with(**fields))
+
+    assert (order.channel, order.cart) == (channel, cart)
 
 
 @pytest.mark.parametrize("topic", sorted(samples()))

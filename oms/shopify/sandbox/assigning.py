@@ -3,24 +3,25 @@
 from oms.shopify.sandbox.stock import commit, level_of, tracked_item
 
 
-def assign_order(context, order, claim):
+def assign_order(context, order, claim, lines=None):
     """Fewest locations, then rank; what nobody has goes to the first ranked that stocks it."""
+    lines = order["lines"] if lines is None else lines
     store = context.store
     locations = ranked_locations(store)
     if not locations:
         return
     parcels: dict = {}
-    whole = next((place for place in locations if has_all(store, order["lines"], place)), None)
-    for line in order["lines"]:
+    whole = next((place for place in locations if has_all(store, lines, place)), None)
+    for line in lines:
         place = whole or best_for(store, line, locations)
         parcels.setdefault(place["id"], []).append(line)
-    for location_id, lines in parcels.items():
+    for location_id, parcel in parcels.items():
         add_fulfillment_order(
-            context, order, location_id, [(line, line["quantity"]) for line in lines]
+            context, order, location_id, [(line, line["quantity"]) for line in parcel]
         )
         if claim:
             order["claimed"] = True
-            for line in lines:
+            for line in parcel:
                 commit(context, line, location_id, line["quantity"])
 
 

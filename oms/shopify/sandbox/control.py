@@ -3,7 +3,7 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
-from oms.shopify.sandbox import totals
+from oms.shopify.sandbox import till, totals
 from oms.shopify.sandbox.cost import Bucket
 from oms.shopify.sandbox.errors import UserErrors
 from oms.shopify.sandbox.faults import FAULTS
@@ -31,6 +31,7 @@ class Control:
             ("DELETE", "/sandbox/faults"): self.clear_faults,
             ("GET", "/sandbox/export"): self.export,
             ("POST", "/sandbox/pos_sale"): self.pos_sale,
+            ("POST", "/sandbox/pos_orders"): self.pos_order,
             ("GET", "/sandbox/log"): self.log,
             ("POST", "/sandbox/reset"): self.reset,
             ("POST", "/sandbox/secret"): self.rotate_secret,
@@ -167,6 +168,14 @@ class Control:
                 raise ValueError(f"{given['sku']} is not stocked at {given['location']}")
             change(self.context, level, available=-units)
         return {"available": quantity(level, "available")}
+
+    def pos_order(self, query, given):
+        """A till sells as an order, and somebody may have some of it sent home."""
+        with self.store.transaction():
+            order = till.sell(self.context, given)
+            self.store.meta["placed"] += 1
+            self.store.save(self.store.meta, touch=False)
+        return {"id": gid_of(order), "name": order["name"]}
 
     def sell_first(self, variables):
         """A till sells one unit of the first level that a request is about to set."""

@@ -84,10 +84,11 @@ def check_claim(store, order):
             )
 
 
-def make_order(context, given, claim, pay=None):
+def make_order(context, given, claim, pay=None, assign=assign_order):
     """The order object and its fulfillment orders. `claim` moves available to committed.
 
-    `pay` is called with the priced order, for callers that pay whatever it comes to.
+    `pay` is called with the priced order, for callers that pay whatever it comes to. `assign` says
+    which locations get its lines.
     """
     store = context.store
     shop = store.meta["shop"]
@@ -114,6 +115,8 @@ def make_order(context, given, claim, pay=None):
         test=bool(given.get("test")),
         source_name=given.get("sourceName") or shop["app_id"],
         source_identifier=given.get("sourceIdentifier"),
+        location_id=given.get("retailLocation"),
+        cart_token=given.get("cartToken"),
         taxes_included=bool(given.get("taxesIncluded")),
         discount_codes=[],
         attributes=given.get("customAttributes") or [],
@@ -157,7 +160,7 @@ def make_order(context, given, claim, pay=None):
     if pay is not None:
         pay(order)
     link_customer(context, order, given)
-    assign_order(context, order, claim)
+    assign(context, order, claim)
     if given.get("fulfillment") or given.get("fulfillmentStatus") == "FULFILLED":
         fulfill_at_once(context, order, given.get("fulfillment") or {})
     store.save(order, touch=False)

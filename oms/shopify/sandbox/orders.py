@@ -38,9 +38,9 @@ keys(
     displayAddress="shipping_address",
 )
 absent("Order", "app paymentTerms publication staffMember clientIp confirmationNumber")
-absent("Order", "merchantOfRecordApp shopifyProtect customerLocale retailLocation")
+absent("Order", "merchantOfRecordApp shopifyProtect customerLocale purchasingEntity")
 absent("Order", "currentTotalAdditionalFeesSet originalTotalAdditionalFeesSet")
-absent("Order", "currentTotalDutiesSet originalTotalDutiesSet cartToken checkoutToken")
+absent("Order", "currentTotalDutiesSet originalTotalDutiesSet checkoutToken")
 absent("Order", "additionalFees disputes alerts merchantEditableErrors", list)
 absent("Order", "estimatedTaxes edited hasTimelineComment productNetwork taxExempt", False)
 absent("Order", "dutiesIncluded customerAcceptsMarketing", False)
@@ -127,6 +127,18 @@ def is_closed(order, info):
 @field("Order", "cancellation")
 def cancellation(order, info):
     return {"staffNote": order["cancel_note"]} if order["cancelled_at"] else None
+
+
+@field("Order", "retailLocation")
+def retail_location(order, info):
+    """The till's location; none for orders that were bought elsewhere."""
+    place_id = order.get("location_id")
+    return place_id and info.context.store.get("Location", place_id)
+
+
+@field("Order", "cartToken")
+def cart_token(order, info):
+    return order.get("cart_token")
 
 
 @field("Order", "capturable")

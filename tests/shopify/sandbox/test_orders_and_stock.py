@@ -10,6 +10,30 @@ def test_placing_an_order_moves_available_to_committed(ask):
     assert ask.level("mug", "east") == {"available": 6, "committed": 4, "on_hand": 10}
 
 
+def test_a_till_sells_from_its_own_shelf_even_below_zero_and_sends_the_rest_home(ask):
+    made = ask.control(
+        "POST", "/sandbox/pos_orders", location="soho_store", lines={"mug": 3}, send={"shirt": 1}
+    )
+    order = ask.data(
+        """query($id: ID!) { order(id: $id) { sourceName displayFinancialStatus
+        displayFulfillmentStatus retailLocation { name } cartToken
+        fulfillments(first: 5) { location { name } }
+        lineItems(first: 5) { nodes { sku unfulfilledQuantity } } } }""",
+        {"id": made["id"]},
+    )["order"]
+
+    assert (order["sourceName"], order["retailLocation"]) == ("pos", {"name": "soho_store"})
+    assert (order["displayFinancialStatus"], order["cartToken"]) == ("PAID", None)
+    assert order["displayFulfillmentStatus"] == "PARTIALLY_FULFILLED"
+    assert order["fulfillments"] == [{"location": {"name": "soho_store"}}]
+    assert {row["sku"]: row["unfulfilledQuantity"] for row in order["lineItems"]["nodes"]} == {
+        "mug": 0,
+        "shirt": 1,
+    }
+    assert ask.level("mug", "soho_store") == {"available": -1, "committed": 0, "on_hand": -1}
+    assert ask.level("shirt", "east")["committed"] == 1
+
+
 def test_an_order_no_single_place_can_fill_is_split(ask):
     ask.set_available("mug", "east", 1, "one-left", changeFromQuantity=10)
     works = ask.works(ask.place_order(mug=3, shirt=2))
