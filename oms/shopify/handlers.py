@@ -6,13 +6,16 @@ them to their message. Named as in oms/shopify/topics.py.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
+from inventory import drifts
 from inventory.models import Location
 from oms.catalog.models import Item
 from oms.core import outbox
 from oms.core.actor import SHOPIFY
+from oms.core.clock import now
 from oms.core.errors import NotYet
 from oms.core.inbox import Message
 from oms.core.sql import execute, fetch
@@ -24,6 +27,7 @@ from oms.shopify.models import Connection
 from oms.shopify.pull import ask_for_orders
 from returns.settlement import record_remote_refund
 
+LOOK_AFTER = timedelta(minutes=1)
 # What Shopify calls a parcel's state, in our words; the other words change nothing.
 PARCEL_STATE = {
     "in_transit": "in_transit",
@@ -160,13 +164,28 @@ def return_changed(store_id: int, messages: Sequence[Message]) -> None:
 
 
 def inventory_levels(store_id: int, messages: Sequence[Message]) -> None:
-    """inventory_levels/*: read, and left to the stock check.
+    """inventory_levels/*: only a hint; the level is compared with Shopify's soon.
 
     The number is `available` with neither cause nor time: it holds orders we do not know yet,
     echoes of our own writes, and moves. Acting on it would take a unit off twice.
     """
-    for message in messages:
-        parse_goods.parse_inventory_level(message.body)
+    levels = [parse_goods.parse_inventory_level(message.body) for message in messages]
+    rows = fetch(
+        """
+        SELECT v.id FROM unnest(%s::bigint[], %s::bigint[]) AS t(item, location)
+        JOIN catalog_item i ON i.shopify_inventory_item_id = t.item AND i.store_id = %s
+        JOIN inventory_location l ON l.remote_id = t.location AND l.store_id = %s
+        JOIN inventory_stocklevel v ON v.item_id = i.id AND v.location_id = l.id
+        """,
+        [
+            [level.inventory_item_id for level in levels],
+            [level.location_remote_id for level in levels],
+            store_id,
+            store_id,
+        ],
+    )
+    # Late enough for an order to be here and routed, soon enough to be of use.
+    drifts.look_at(store_id, [row[0] for row in rows], due_at=now() + LOOK_AFTER)
 
 
 def inventory_items(store_id: int, messages: Sequence[Message]) -> None:

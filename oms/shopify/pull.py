@@ -4,13 +4,13 @@ A fetched order goes into the inbox like one that was sent, so that there is one
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
-from inventory.commands import Count, set_on_hand
+from inventory import ledger
+from inventory.ledger import Change
 from inventory.models import Location
 from oms.catalog.models import Item
 from oms.core import outbox
@@ -26,6 +26,7 @@ from oms.shopify.gids import gid, number_of
 from oms.shopify.outcomes import CallFailed, Rejected
 from oms.shopify.push import settle
 from oms.shopify.remote_orders import read_money, read_order
+from oms.shopify.remote_stock import RemoteLevel, read_levels
 from returns import commands as returns
 
 ORDER_FOUND = "switchyard/order_found"
@@ -238,49 +239,33 @@ def import_levels(store: Store, client: Client) -> int:
     )
     count = 0
     for location in Location.objects.filter(store=store, remote_id__isnull=False):
-        counts = []
-        for row in read_levels(client, location.remote_id or 0):
-            item_id = items.get(row.item)
-            if item_id and (item_id, location.pk) not in touched:
-                counts.append(Count(item_id, location.pk, row.on_hand))
-        count += set_on_hand(
-            store_id=store.pk,
-            counts=counts,
-            cause="opening",
-            document="shopify:import",
-            actor=SHOPIFY,
-        )
+        rows = {
+            items[row.item]: row
+            for row in read_levels(client, location.remote_id or 0)
+            if row.item in items and (items[row.item], location.pk) not in touched
+        }
+        count += open_levels(store.pk, location.pk, rows)
     return count
 
 
-@dataclass(slots=True, frozen=True)
-class RemoteLevel:
-    """What Shopify has of one item, by its inventory item id, at one location."""
+@transaction.atomic
+def open_levels(store_id: int, location_id: int, rows: Mapping[int, RemoteLevel]) -> int:
+    """Opening stock of items, by item id, at a location; return how many levels have some.
 
-    item: int
-    available: int
-    on_hand: int
-
-
-def read_levels(client: Client, location_id: int) -> Iterator[RemoteLevel]:
-    """Every level of a location."""
-    after = None
-    while True:
-        answer = client.execute(
-            document("location_levels"), {"id": gid("Location", location_id), "after": after}
+    Safety stock in Shopify becomes ours: from now on it stands there as we have it here.
+    """
+    levels = ledger.open_levels((store_id, item_id, location_id) for item_id in rows)
+    changes = [
+        Change(levels[item_id, location_id], bucket, units, "opening", "shopify:import")
+        for item_id, row in rows.items()
+        for bucket, units in (
+            ("on_hand", row.shelf),
+            ("safety", max(row.safety_stock, 0)),
+            ("damaged", max(row.damaged, 0)),
+            ("quality", max(row.quality_control, 0)),
         )
-        location = answer.data["location"]
-        if location is None:
-            return
-        page = location["inventoryLevels"]
-        for row in page["nodes"]:
-            numbers = {each["name"]: each["quantity"] for each in row["quantities"]}
-            yield RemoteLevel(
-                number_of(row["item"]["id"]), numbers["available"], numbers["on_hand"]
-            )
-        if not page["pageInfo"]["hasNextPage"]:
-            return
-        after = page["pageInfo"]["endCursor"]
+    ]
+    return len(ledger.post(changes, actor=SHOPIFY))
 
 
 def pages(client: Client, name: str, root: str, **variables: Any) -> Iterator[dict[str, Any]]:

@@ -6,10 +6,8 @@ from typing import Any
 
 import requests
 
-from inventory.commands import set_safety
-from inventory.models import Location, StockLevel
+from inventory.models import Location
 from oms.catalog.models import Item
-from oms.core.actor import SWITCHYARD
 from oms.core.models import Store
 from oms.shopify import subscriptions, webhooks
 from oms.shopify.client import client_for
@@ -99,18 +97,9 @@ def connect_store(
 
 
 def _serve(store: Store, told: list[dict[str, Any]]) -> None:
-    """Countries served and safety stock, which Shopify's API does not tell."""
+    """Countries served, which Shopify's API does not tell."""
     places = {place.remote_id: place for place in Location.objects.filter(store=store)}
-    safety = []
     for row in told:
         place = places[number_of(row["id"])]
         place.ships_to = row["countries"]
         place.save(update_fields=["ships_to"])
-        if row["safety_stock"]:
-            levels = StockLevel.objects.filter(location=place, safety=0)
-            safety += [
-                (item_id, place.pk, row["safety_stock"])
-                for item_id in levels.values_list("item_id", flat=True)
-            ]
-    if safety:
-        set_safety(store_id=store.pk, safety=safety, document="shopify:import", actor=SWITCHYARD)

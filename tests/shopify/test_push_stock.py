@@ -6,7 +6,7 @@ from inventory.commands import adjust
 from inventory.models import StockLevel
 from oms.core import outbox
 from oms.core.models import StreamMark
-from oms.shopify import push_stock, reconcile
+from oms.shopify import drift, push_stock
 from tests.cast import OLGA
 from tests.shopify.live import Live, states
 from tests.shopify.test_push_work import LOST_ANSWERS, NOTHING_DONE
@@ -155,42 +155,42 @@ def test_an_item_that_is_not_stocked_there_is_refused_with_the_reason(live: Live
 
 def quiet(monkeypatch) -> None:
     """Ten minutes later: nothing has moved lately."""
-    monkeypatch.setattr(reconcile, "QUIET", reconcile.timedelta(seconds=-60))
+    monkeypatch.setattr(drift, "QUIET", drift.timedelta(seconds=-60))
 
 
 def test_a_sale_at_the_till_is_taken_over_by_the_stock_check(live: Live, monkeypatch):
     sell(live, 2)
-    assert reconcile.check_stock(live.store.pk, live.client) == 0
+    assert drift.check_stock(live.store.pk, live.client) == 0
     quiet(monkeypatch)
 
-    assert reconcile.check_stock(live.store.pk, live.client) == 1
+    assert drift.check_stock(live.store.pk, live.client) == 1
     here = level(live)
     assert here.on_hand == 8
     assert here.entries.latest("pk").cause == "sync"
-    assert reconcile.check_stock(live.store.pk, live.client) == 0
-    assert StreamMark.objects.get(stream="stock").facts == {"changed": 0}
+    assert drift.check_stock(live.store.pk, live.client) == 0
+    assert StreamMark.objects.get(stream="stock").facts["changed"] == 0
 
 
 def test_the_stock_check_is_not_fooled_by_orders_on_their_way(live: Live, monkeypatch):
     quiet(monkeypatch)
     live.place(mug=4)
     order = live.bring_in(live.place(mug=3))
-    assert reconcile.check_stock(live.store.pk, live.client) == 0
+    assert drift.check_stock(live.store.pk, live.client) == 0
 
     (work,) = live.route(order)
     live.push_all()
     live.ship(work)
     # Left here, not told yet: Shopify still has the units.
-    assert reconcile.check_stock(live.store.pk, live.client) == 0
+    assert drift.check_stock(live.store.pk, live.client) == 0
     live.push_all()
-    assert reconcile.check_stock(live.store.pk, live.client) == 0
+    assert drift.check_stock(live.store.pk, live.client) == 0
 
 
 def test_the_stock_check_leaves_what_we_have_not_told_yet(live: Live, monkeypatch):
     quiet(monkeypatch)
     change(live, 5)
 
-    assert reconcile.check_stock(live.store.pk, live.client) == 0
+    assert drift.check_stock(live.store.pk, live.client) == 0
     live.push_all()
-    assert reconcile.check_stock(live.store.pk, live.client) == 0
+    assert drift.check_stock(live.store.pk, live.client) == 0
     assert level(live).on_hand == 15

@@ -24,6 +24,7 @@ FAULTS = {
     "locked": "HTTP 423 as for a locked shop",
     "search_lag": "lists with a search text miss what changed in the last `seconds` (default 2)",
     "pos_race": "a till sells one unit just before each inventorySetQuantities",
+    "foreign_write": "another app adds one unit just before each inventorySetQuantities",
 }
 
 

@@ -24,6 +24,7 @@ from oms.shopify.sandbox import (
     subscriptions,
     suggested_refunds,
     tags,
+    variant_changes,
 )
 
 ROOMS = (
@@ -50,4 +51,5 @@ ROOMS = (
     subscriptions,
     suggested_refunds,
     tags,
+    variant_changes,
 )

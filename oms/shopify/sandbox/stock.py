@@ -28,10 +28,11 @@ def level_of(store, item_id, location_id):
     return None
 
 
-def connect_level(store, item_id, location_id, available=0):
+def connect_level(store, item_id, location_id, available=0, safety_stock=0):
     """A new active level."""
     quantities = dict.fromkeys((*ON_HAND_PARTS, "incoming"), 0)
     quantities["available"] = available
+    quantities["safety_stock"] = safety_stock
     moment = now_text()
     return store.add(
         "InventoryLevel",

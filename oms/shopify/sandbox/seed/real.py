@@ -68,9 +68,11 @@ def plant_real(store, salt):
         }
         product = add_product(store, title, [variant], "Hearth & Loom", handle=code.lower())
         (variant,) = store.where("ProductVariant", "product_id", product["id"])
-        for place, available in zip(places, stock_of(code, units, salt), strict=True):
-            if available is not None:
-                connect_level(store, variant["item_id"], place["id"], available)
+        shelves = zip(places, stock_of(code, units, salt), SAFETY_STOCK, strict=True)
+        for place, shelf, safety in shelves:
+            if shelf is not None:
+                kept = min(safety, shelf)
+                connect_level(store, variant["item_id"], place["id"], shelf - kept, kept)
 
 
 def plant_places(store):
@@ -90,7 +92,6 @@ def plant_places(store):
         places.append(place)
         store.meta["served"][str(place["id"])] = {
             "countries": HUB_COUNTRIES if rank < HUBS else ["US"],
-            "safety_stock": SAFETY_STOCK[rank],
         }
     return places
 

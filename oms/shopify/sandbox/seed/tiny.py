@@ -37,7 +37,7 @@ def plant_tiny(store, salt):
             "longitude": lon,
         }
         places[name] = add_location(store, name, address, rank)
-        store.meta["served"][str(places[name]["id"])] = {"countries": ["US"], "safety_stock": 0}
+        store.meta["served"][str(places[name]["id"])] = {"countries": ["US"]}
     for title, price, grams in (("mug", "12.50", 350), ("shirt", "25.00", 200)):
         product = add_product(
             store, title, [{"sku": title, "price": price, "grams": grams}], "Acme"
