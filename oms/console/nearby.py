@@ -87,7 +87,7 @@ def _map(found: places.Answer, asked: Question) -> sketch.Sketch | None:
             role = "lost"
             if place.enough and not chosen:
                 role, chosen = "ships", True
-            note = f"{place.available:,} to sell"
+            note = f"{place.available:,}" if role == "ships" else ""
             drawn.append(sketch.Place(place.location.name, *point, role, note))
     return sketch.draw(drawn, sketch.Place(asked.postal_code.upper(), *found.point))
 

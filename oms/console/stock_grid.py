@@ -37,7 +37,7 @@ class Grid:
     places: list[Location]
     shown: list[Location]
     rows: list[Row] = field(default_factory=list)
-    count: str = "0"
+    count: str = "no items"
     tabs: list[tuple[str, str, int]] = field(default_factory=list)
     next: str = ""
 
@@ -51,7 +51,8 @@ def read(store: Store, asked: ItemFilter, channel: str, after: str) -> Grid:
     counts = flag_counts(store, asked.codes)
     grid.tabs = [(word, words, counts[word]) for word, words in ONLY]
     found = asked.qs.filter(store=store)
-    grid.count = counted(found[: MOST_COUNTED + 1].count())
+    count = found[: MOST_COUNTED + 1].count()
+    grid.count = f"{counted(count)} {'item' if count == 1 else 'items'}"
     size = min(PAGE, max(FEWEST_ROWS, MOST_CELLS // max(len(shown), 1)))
     items = list((found.filter(sku__gt=after) if after else found).order_by("sku")[: size + 1])
     if len(items) > size:
@@ -73,7 +74,7 @@ def _row(item: Item, terms: ItemTerms, places: list[tuple[Location, str]], chann
         cell = _cell(f"{url}{query}&amp;at={place.pk}", name, at.get(place.pk), channel)
         cells.append(f'<td class="at">{cell}</td>')
     label = escape(formula("All active locations", terms.terms, terms.available, channel))
-    total = _link(url + query, label, terms.available, "")
+    total = _link(url + query, label, terms.available, "", wrong=terms.available < 0)
     return Row(item, mark_safe(total), mark_safe("".join(cells)))
 
 
@@ -96,9 +97,11 @@ def _cell(url: str, place: str, level: LevelTerms | None, channel: str) -> str:
         label += f"\nApart from it: {', '.join(aside)}"
     if not level.active:
         label += "\nThis location is closed: nothing is sold from it."
-    return _link(url, label.replace('"', "&quot;"), level.available, signs)
+    wrong = level.missing > 0 or level.on_hand < 0
+    return _link(url, label.replace('"', "&quot;"), level.available, signs, wrong=wrong)
 
 
-def _link(url: str, label: str, units: int, signs: str) -> str:
-    tone = " bad" if units < 0 else "" if units else " none"
+def _link(url: str, label: str, units: int, signs: str, *, wrong: bool) -> str:
+    # A rule may keep back more than stands there: nothing to sell, and nothing wrong.
+    tone = " bad" if wrong else "" if units > 0 else " none"
     return f'<a class="cell{tone}" href="{url}" aria-label="{label}">{signs}{number(units)}</a>'

@@ -27,8 +27,8 @@ from oms.core.models import Store
 
 SEE = "inventory.view_stocklevel"
 ABILITIES = {"adjust": "console.adjust_stock", "rules": "console.edit_stock_rules"}
-# Columns of the table of places; the last one of each formula is the sum.
-COLUMNS = ["on_hand", "firm", "soft", "safety", "buffer", "fenced_for_others", "threshold"]
+# Columns that are there only when they say something.
+ODD = ("beyond_fence", "threshold", "counting")
 HEADS = {
     "on_hand": "On hand",
     "firm": "Promised",
@@ -146,18 +146,22 @@ def read(store: Store, item: Item, query: dict[str, str]) -> dict[str, Any]:
         "fences": stock_facts.fences(level_ids),
         "thresholds": stock_facts.thresholds(store, item),
         "made_of": made_of,
+        "scarcest": terms.limited_by,
         "part_of": part_of,
     }
 
 
 def heads_of(terms: ItemTerms) -> list[tuple[str, str]]:
     """The columns: the usual ones, and the odd ones only where they say something."""
-    if terms.parts:
-        return [("sets", HEADS["sets"]), ("threshold", HEADS["threshold"])]
-    named = {name for level in terms.levels for name, units in level.terms if units}
-    odd = [name for name in ("beyond_fence", "counting") if name in named]
-    usual = [name for name in COLUMNS if name != "threshold" or terms.channel]
-    return [(name, HEADS[name]) for name in (*usual, *odd)]
+    told: dict[str, bool] = {}
+    for level in terms.levels:
+        for name, units in level.terms:
+            told[name] = told.get(name, False) or bool(units)
+    return [
+        (name, HEADS[name])
+        for name, says in told.items()
+        if says or name not in ODD or (name == "threshold" and terms.channel)
+    ]
 
 
 def place_rows(terms: ItemTerms, places: dict[int, Location]) -> list[PlaceRow]:

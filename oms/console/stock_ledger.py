@@ -130,6 +130,9 @@ def with_documents(entries: Sequence[Entry]) -> list[Entry]:
 
 def document(text: str, found: re.Match[str] | None, names: dict[int, str]) -> tuple[str, str]:
     """Words and address of a document such as order:17; a reason is only words."""
+    if text.startswith(("cart:", "draft:", "quote:")):
+        kind, _, name = text.partition(":")
+        return f"{kind.capitalize()} {name}", ""
     if found is None or found[1] not in PAGES_OF:
         return _reason(text) if text.startswith("reason:") else text, ""
     page, called = PAGES_OF[found[1]]

@@ -35,6 +35,15 @@ BUCKETS = {
 _DIGIT_SPACE = "\u2007"
 
 
+# A question about no channel in particular has none of these.
+OF_A_CHANNEL = ("beyond_fence", "threshold")
+
+
+def asked_for(terms: Iterable[tuple[str, int]], channel: str) -> list[tuple[str, int]]:
+    """The terms that the question has; every one of them, zeros too."""
+    return [(name, units) for name, units in terms if channel or units or name not in OF_A_CHANNEL]
+
+
 def words_of(name: str, channel: str) -> str:
     if name == "fenced_for_others" and not channel:
         return "kept for channels of their own"
@@ -43,6 +52,7 @@ def words_of(name: str, channel: str) -> str:
 
 def formula(head: str, terms: Sequence[tuple[str, int]], available: int, channel: str) -> str:
     """Every term on a line of its own, the sum last; zeros too, since together they prove it."""
+    terms = asked_for(terms, channel)
     width = max(len(f"{abs(units):,}") for _, units in (*terms, ("", available)))
     lines = [head]
     for number, (name, units) in enumerate(terms):
@@ -94,7 +104,7 @@ def head_sentence(item: ItemTerms, on_hand: int) -> str:
 def signed(terms: Iterable[tuple[str, int]], channel: str) -> list[tuple[str, str, int, str]]:
     """(sign, units as written, units, words) of every term, for a list on a page."""
     rows = []
-    for place, (name, units) in enumerate(terms):
+    for place, (name, units) in enumerate(asked_for(terms, channel)):
         sign = "−" if units < 0 or (place and not units) else ("+" if place else "")
         rows.append((sign, f"{abs(units):,}", units, words_of(name, channel)))
     return rows

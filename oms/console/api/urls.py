@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from oms.console.api import stock
 from oms.console.api.doors import PartnerView
 
 
@@ -23,7 +24,13 @@ class NoSuchPage(PartnerView):
 
 
 # One line an endpoint; a module of its own a subject.
-VIEWS: list[tuple[str, type[APIView], str]] = []
+VIEWS: list[tuple[str, type[APIView], str]] = [
+    ("availability/", stock.Availability, "availability"),
+    ("stock/<path:sku>/ledger/", stock.Ledger, "ledger"),
+    ("nearby/", stock.Nearby, "nearby"),
+    ("reservations/", stock.Holds, "holds"),
+    ("reservations/<str:holder>/", stock.Hold, "hold"),
+]
 
 app_name = "api"
 urlpatterns: list[URLPattern] = [
