@@ -14,6 +14,8 @@ BUSY_SECONDS = 0.5
 def wake_waiting(item_ids: Iterable[int]) -> None:
     """Stock arrived: orders that wait for these items have their turn, by priority, then by age.
 
+    So have those that wait for a bundle of which one is a part.
+
     Timers are taken in the order in which they are due, so the turns are a millisecond apart.
     """
     if items := sorted(set(item_ids)):
@@ -53,8 +55,13 @@ def wake_arrived(limit: int = 500) -> int:
 
 _WAITING = """
     SELECT DISTINCT o.store_id, o.id, o.priority, o.placed_at
-    FROM orders_orderline l JOIN orders_order o ON o.id = l.order_id
-    WHERE l.item_id = ANY(%s::bigint[]) AND l.backordered > 0
+    FROM unnest(%s::bigint[]) AS arrived(id)
+    CROSS JOIN LATERAL (
+        SELECT arrived.id UNION ALL
+        SELECT p.bundle_id FROM catalog_bundlepart p WHERE p.part_id = arrived.id
+    ) wanted(id)
+    JOIN orders_orderline l ON l.item_id = wanted.id AND l.backordered > 0
+    JOIN orders_order o ON o.id = l.order_id
 ), turn AS (
     SELECT store_id, id, row_number() OVER (ORDER BY priority, placed_at, id) AS place,
            count(*) OVER () AS of

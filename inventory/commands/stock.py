@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from inventory import ledger
+from inventory.bundles import recipes
 from inventory.ledger import Change, Level
 from inventory.models import Reason
 from inventory.publishing import tell_shop
@@ -145,14 +146,21 @@ def take_back(
     document: str,
     actor: Actor,
 ) -> None:
-    """Put returned units on the shelf (`on_hand`) or apart (`damaged`)."""
+    """Put returned units on the shelf (`on_hand`) or apart (`damaged`); of a bundle, its parts."""
     if bucket not in ("on_hand", "damaged"):
         raise ValueError(f"goods do not come back into {bucket}")
-    level_id = ledger.open_levels([(store_id, item_id, location_id)])[item_id, location_id]
-    after = ledger.post([Change(level_id, bucket, quantity, "return", document)], actor=actor)
+    recipe = recipes([item_id]).get(item_id, [(item_id, 1)])
+    levels = ledger.open_levels((store_id, part_id, location_id) for part_id, _ in recipe)
+    after = ledger.post(
+        [
+            Change(levels[part_id, location_id], bucket, quantity * each, "return", document)
+            for part_id, each in recipe
+        ],
+        actor=actor,
+    )
     if bucket == "on_hand":
         tell_shop(after.values(), actor=actor)
-        wake_waiting([item_id])
+        wake_waiting(level.item_id for level in after.values())
 
 
 WHERE = {"on_hand": "on the shelf", "damaged": "among the damaged", "quality": "in quality control"}

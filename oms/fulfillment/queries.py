@@ -1,8 +1,9 @@
 """Reads of the fulfillment room: work of an order, floor of a location, parcel by number."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 
 from inventory.losses import Progress
 from oms.core.sql import fetch, ints
@@ -17,6 +18,20 @@ from oms.fulfillment.models import (
 from oms.fulfillment.states import Work as State
 
 ON_THE_FLOOR = (State.RELEASED, State.PICKING, State.PACKED)
+
+
+@dataclass(slots=True, frozen=True)
+class Pick:
+    """Units of one item to take for a line of work; `bundle` is the SKU they are sold under."""
+
+    work_line_id: int
+    item_id: int
+    sku: str
+    title: str
+    barcode: str
+    units: int
+    left: int
+    bundle: str
 
 
 def work_of_order(order_id: int) -> QuerySet[FulfillmentOrder]:
@@ -70,14 +85,9 @@ def floor_counts(store_id: int) -> list[tuple[int, str, int]]:
     )
 
 
-def pick_list(work_id: int) -> QuerySet[FulfillmentOrderLine]:
-    """The lines a picker still has to do or has done, with the item to scan."""
-    return (
-        FulfillmentOrderLine.objects.filter(fulfillment_order_id=work_id, quantity__gt=0)
-        .select_related("line__item")
-        .annotate(left=F("quantity") - F("picked"))
-        .order_by("id")
-    )
+def pick_list(work_id: int) -> list[Pick]:
+    """What a picker takes from which shelf, done or not: of a bundle its parts, one by one."""
+    return [Pick(*row) for row in fetch(_PICKS, [work_id])]
 
 
 def parcels_by_tracking(store_id: int, number: str) -> QuerySet[Parcel]:
@@ -113,3 +123,24 @@ def progress(reservation_ids: Sequence[int]) -> dict[int, Progress]:
         [ints(reservation_ids)],
     )
     return {reservation_id: Progress(state, in_hand) for reservation_id, state, in_hand in rows}
+
+
+# The parts are those that were promised, whatever the recipe says today.
+_PICKS = """
+SELECT w.id, i.id, i.sku, i.title, i.barcode, w.quantity * source.each,
+       (w.quantity - w.picked) * source.each, CASE WHEN r.parts IS NULL THEN '' ELSE sold.sku END
+FROM fulfillment_fulfillmentorderline w
+JOIN inventory_reservation r ON r.id = w.reservation_id
+JOIN inventory_stocklevel own ON own.id = r.level_id
+JOIN catalog_item sold ON sold.id = own.item_id
+CROSS JOIN LATERAL (
+    SELECT r.level_id, 1 AS each, 0 AS place WHERE r.parts IS NULL
+    UNION ALL
+    SELECT (part->>0)::bigint, (part->>1)::int, place::int
+    FROM jsonb_array_elements(r.parts) WITH ORDINALITY AS p(part, place)
+) source
+JOIN inventory_stocklevel v ON v.id = source.level_id
+JOIN catalog_item i ON i.id = v.item_id
+WHERE w.fulfillment_order_id = %s AND w.quantity > 0
+ORDER BY w.id, source.place
+"""

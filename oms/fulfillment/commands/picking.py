@@ -121,12 +121,18 @@ def pick_all(*, work_ids: Collection[int], actor: Actor) -> Outcome:
 
 @transaction.atomic
 def short_pick(
-    *, work_line_id: int, found: int, actor: Actor, request_key: str | None = None
+    *,
+    work_line_id: int,
+    found: int,
+    actor: Actor,
+    part_id: int | None = None,
+    request_key: str | None = None,
 ) -> WorkLine:
     """Only `found` units of a line are there: the rest goes back and is routed again.
 
     From now on nothing new is promised from that shelf until somebody counts it; what other orders
-    were promised there stays theirs. Work with nothing left to ship is cancelled.
+    were promised there stays theirs. Of a bundle, `part_id` is the item that was not there; unsaid,
+    it may be any of its parts. Work with nothing left to ship is cancelled.
     """
     work, line = _locked_line(work_line_id)
 
@@ -140,16 +146,22 @@ def short_pick(
 
     missing = line.quantity - found
     document = f"work:{work.id}:not_found"
-    (level_id,) = fetch(
-        "SELECT level_id FROM inventory_reservation WHERE id = %s", [line.reservation_id]
-    )[0]
+    suspects = _suspects(line, part_id)
     reservations.release([(line.reservation_id, missing)], actor=actor, document=document)
-    locked = ledger.lock([level_id])
-    level = locked[level_id]
+    locked = ledger.lock(suspects)
     # The missing units are gone for sure; what is left may only cover what is promised already.
-    on_hand = min(level.on_hand - missing, level.kept)
+    gone = missing if len(suspects) == 1 else 0
     ledger.post(
-        [Change(level_id, "on_hand", on_hand - level.on_hand, "short", document)],
+        [
+            Change(
+                level.id,
+                "on_hand",
+                min(level.on_hand - gone, level.kept) - level.on_hand,
+                "short",
+                document,
+            )
+            for level in locked.values()
+        ],
         actor=actor,
     )
     tell_shop(locked.values(), actor=actor)
@@ -234,6 +246,17 @@ def _locked_line(work_line_id: int) -> tuple[Work, WorkLine]:
     return work, WorkLine(*row)
 
 
+def _suspects(line: WorkLine, part_id: int | None) -> list[int]:
+    """The shelves on which units of the line may be missing: one, or those of a bundle's parts."""
+    rows = fetch(_SHELVES, [line.reservation_id])
+    if part_id is None:
+        return [level_id for level_id, _ in rows]
+    named = [level_id for level_id, item_id in rows if item_id == part_id]
+    if not named:
+        raise Refused(f"That item is no part of {line.sku}; say which part was not there.")
+    return named
+
+
 def _must_be_picking(work: Work | None) -> None:
     if work is None:
         raise Refused("This work does not exist.")
@@ -250,3 +273,12 @@ def _set_picked(picked: dict[int, int]) -> None:
         """,
         [list(picked), list(picked.values())],
     )
+
+
+_SHELVES = """
+SELECT v.id, v.item_id FROM inventory_reservation r
+JOIN inventory_stocklevel v ON v.id = ANY(
+    CASE WHEN r.parts IS NULL THEN ARRAY[r.level_id]
+         ELSE ARRAY(SELECT (part->>0)::bigint FROM jsonb_array_elements(r.parts) AS part) END)
+WHERE r.id = %s ORDER BY v.id
+"""
