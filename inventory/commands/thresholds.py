@@ -2,7 +2,9 @@
 
 from django.db import transaction
 
+from inventory import shop_numbers
 from inventory.models import ChannelThreshold, Location
+from inventory.publishing import tell_shop_of
 from oms.catalog.models import Item
 from oms.core.actor import Actor
 from oms.core.errors import Refused
@@ -39,9 +41,13 @@ def set_threshold(
     rule, made = ChannelThreshold.objects.select_for_update().get_or_create(
         store_id=store_id, **about, defaults={"units": units}
     )
-    if not made and rule.units != units:
+    if not made and rule.units == units:
+        return rule
+    if not made:
         rule.units = units
         rule.save(update_fields=["units"])
+    if channel == shop_numbers.CHANNEL:
+        tell_shop_of(store_id=store_id, item_id=item_id, location_id=location_id)
     return rule
 
 
@@ -49,7 +55,12 @@ def set_threshold(
 def remove_threshold(*, threshold_id: int, actor: Actor) -> None:
     """Take a rule away: the next wider one holds. Repeating it is quiet."""
     fetch(_SIGN, [str(actor)])
-    ChannelThreshold.objects.filter(pk=threshold_id).delete()
+    rule = ChannelThreshold.objects.select_for_update().filter(pk=threshold_id).first()
+    if rule is None:
+        return
+    rule.delete()
+    if rule.channel == shop_numbers.CHANNEL:
+        tell_shop_of(store_id=rule.store_id, item_id=rule.item_id, location_id=rule.location_id)
 
 
 def checked_channel(channel: str) -> str:
