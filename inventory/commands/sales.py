@@ -8,7 +8,8 @@ from django.db import transaction
 
 from inventory import bundles, ledger
 from inventory.ledger import Change
-from oms.core.actor import Actor
+from inventory.publishing import tell_shop
+from oms.core.actor import SWITCHYARD, Actor
 from oms.core.sql import fetch, ints
 
 
@@ -29,7 +30,8 @@ def sell(*, store_id: int, sales: Sequence[Sale], actor: Actor) -> int:
 
     Never refused: it has happened. A level whose whole number was told or counted after the sale
     had the sale in it already; there the units are not taken off twice. Bundles leave as their
-    parts, and goods that nobody counts leave no entry.
+    parts, which the shop is told, since it counts the bundle alone. Goods that nobody counts leave
+    no entry.
     """
     made_of = bundles.recipes(sale.item_id for sale in sales)
     gone = [
@@ -52,13 +54,19 @@ def sell(*, store_id: int, sales: Sequence[Sale], actor: Actor) -> int:
 
     rows = [(ids[item_id, sale.location_id], sale, units) for item_id, sale, units in gone]
     known = _known_since([(level_id, sale.at) for level_id, sale, _ in rows])
-    changes = [
-        Change(level_id, "on_hand", -units, "sale", sale.document)
-        for (level_id, sale, units), is_known in zip(rows, known, strict=True)
-        if not is_known
-    ]
-    ledger.post(changes, actor=actor)
-    return -sum(change.delta for change in changes)
+    left = [row for row, is_known in zip(rows, known, strict=True) if not is_known]
+    alone = [row for row in left if row[1].item_id not in made_of]
+    as_parts = [row for row in left if row[1].item_id in made_of]
+    for cause, part, who in (("sale", alone, actor), ("kit", as_parts, SWITCHYARD)):
+        after = ledger.post(
+            [
+                Change(level_id, "on_hand", -units, cause, sale.document)
+                for level_id, sale, units in part
+            ],
+            actor=who,
+        )
+        tell_shop(after.values(), actor=who)
+    return sum(units for _, _, units in left)
 
 
 def _known_since(moments: Sequence[tuple[int, datetime]]) -> list[bool]:

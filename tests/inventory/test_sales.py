@@ -60,6 +60,11 @@ def test_a_bundle_leaves_as_its_parts_each_short_level_once() -> None:
     assert sale(gift, 2) == 6
 
     assert (on_hand(mug), on_hand(shirt)) == (6, 8)
+    # The shop counts the bundle: its parts are told.
+    (cause, actor), *_ = StockEntry.objects.order_by("-pk").values_list("cause", "actor")
+    assert (cause, actor.split(":")[0]) == ("kit", "job")
+    told = OutboxIntent.objects.filter(topic="inventory.publish").values_list("key", flat=True)
+    assert len(told) == 2
     assert not StockLevel.objects.filter(item=gift).exists()
     assert not Timer.objects.filter(kind="shortage").exists()
 

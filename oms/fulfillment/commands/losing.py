@@ -7,6 +7,7 @@ from django.db import transaction
 
 from inventory import ledger, losses, reservations
 from inventory.losses import Loss
+from inventory.publishing import tell_shop
 from oms.core import timers
 from oms.core.actor import Actor
 from oms.core.clock import now
@@ -112,7 +113,13 @@ def _lose(found: Sequence[Loss], actor: Actor) -> None:
         document = group[0].document or f"level:{group[0].level_id}"
         by_document.setdefault(document, []).append((id_, lost[id_], group[0].reason))
     for document, rows in sorted(by_document.items()):
-        reservations.lose(rows, actor=actor, document=document)
+        after = reservations.lose(rows, actor=actor, document=document)
+        # Carts and transfers keep units back that the shop does not know of; its orders it knows.
+        tell_shop(
+            [after[loss.level_id] for loss in found if loss.order_id is None
+             and loss.level_id in after],
+            actor=actor,
+        )  # fmt: skip
 
     with_line = [h for h in held if h.line_id is not None]
     units.move(
