@@ -69,6 +69,14 @@ class StepForm(forms.ModelForm):
             isinstance(km, int | float) and not isinstance(km, bool) and km > 0
         ):
             raise ValidationError('Say how near: {"km": 400}.')
+        if values.get("code") == "trusted_first" and not (
+            set(params) <= {"below", "km_per_point"}
+            and all(type(number) in (int, float) and number >= 0 for number in params.values())
+        ):
+            raise ValidationError(
+                'Say which trust is enough, and what a point less costs: {"below": 60,'
+                ' "km_per_point": 10}.'
+            )
         return values
 
 

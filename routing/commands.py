@@ -87,10 +87,11 @@ def _route(store_id: int, order_ids: Sequence[int], actor: Actor, result: Routed
     items = {line.item_id for group in lines.values() for line in group}
     recipes = bundles.recipes(items)
     bundle_levels = _open_bundle_levels(store_id, recipes, places)
+    doubts = facts.doubts(policy, items, recipes)
     for attempt in range(MOST_ATTEMPTS):
         stock = shelves.look(store_id, destinations, items, recipes)
         stock.level_ids |= bundle_levels
-        batch = _decide(destinations, lines, places, policy, stock, actor)
+        batch = _decide(destinations, lines, places, policy, stock, doubts, actor)
         try:
             with transaction.atomic():
                 _write(store_id, batch, actor)
@@ -124,6 +125,7 @@ def _decide(
     places: dict[int, Place],
     policy: Policy,
     stock: Shelves,
+    doubts: facts.Doubts,
     actor: Actor,
 ) -> _Batch:
     """Plan every order of the batch against the same dwindling stock. Writes nothing."""
@@ -139,7 +141,7 @@ def _decide(
         def ask(
             free: shelves.Free, order: Destination = destination, lines: Sequence[OpenLine] = wanted
         ) -> tuple[Question, Plan]:
-            question = facts.question(order, lines, places, free)
+            question = facts.question(order, lines, places, free, doubts)
             return question, plan(question, policy.steps)
 
         question, answer = shelves.settle(seen, ask) if seen else ask(stock.free)

@@ -54,6 +54,9 @@ def _sentence(decision: Decision, chosen: list[str]) -> str:
         return f"No open location ships to {decision.facts['country'] or 'an unknown country'}."
     places = " and ".join(chosen)
     rest = "" if decision.outcome == Decision.Outcome.ROUTED else "; what nobody holds waits"
+    if len(chosen) == 1 and any(step == "trusted_first" for _, step, _ in decision.trace):
+        why = "the stock of a nearer place is in doubt"
+        return f"{places} covers the order in one parcel; {why}{rest}."
     if len(chosen) == 1:
         return f"{places} is the nearest place that covers the order in one parcel{rest}."
     return f"{places} together cover it in {len(chosen)} parcels, the fewest possible{rest}."
@@ -74,7 +77,7 @@ def _row(
 def _chosen(data: Mapping[str, Any], skus: Mapping[int, str]) -> tuple[str, str, str]:
     return (
         "Every line" if data["lines"] == data["of"] else f"{data['lines']} of {data['of']} lines",
-        f"free at that moment{_away(data['km'])}",
+        f"free at that moment{_away(data['km'])}{_doubted(data)}",
         "",
     )
 
@@ -132,6 +135,15 @@ def _farther(data: Mapping[str, Any], skus: Mapping[int, str]) -> tuple[str, str
     )
 
 
+def _trusted_less(data: Mapping[str, Any], skus: Mapping[int, str]) -> tuple[str, str, str]:
+    return (
+        "Trusted less",
+        f"every line free{_away(data['km'])}; trust {data['trust']} of 100 counts as"
+        f" {data['detour']:,.0f} km more",
+        "Count the stock at {name}: what is found right is trusted again.",
+    )
+
+
 _WORDS = {
     "chosen": _chosen,
     "is_active": _closed,
@@ -139,8 +151,13 @@ _WORDS = {
     "within_distance": _too_far,
     "has_stock": _no_stock,
     "fewest_parcels": _more_parcels,
+    "trusted_first": _trusted_less,
     "nearest": _farther,
 }
+
+
+def _doubted(data: Mapping[str, Any]) -> str:
+    return f"; trust {data['trust']} of 100" if "trust" in data else ""
 
 
 def _away(km: float | None) -> str:

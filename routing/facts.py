@@ -1,15 +1,20 @@
 """The facts a decision rests on: read in a fixed number of queries, kept for the replay."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from json import loads
 from typing import Any
 
-from oms.core.sql import fetch
+from inventory.bundles import Recipe
+from oms.core.sql import fetch, ints
 from oms.orders import postal
 from oms.orders.postal.distance import km_between
 from routing.models import Decision
 from routing.planner import Candidate, Plan, Question, Step, Want, plan
 from routing.steps import DEFAULT_STEPS
+
+# (item, location) -> trust of 100.
+Doubts = Mapping[tuple[int, int], int]
 
 
 @dataclass(slots=True, frozen=True)
@@ -124,7 +129,7 @@ def active_policy(store_id: int) -> Policy:
     """The active version of the store's first policy."""
     rows = fetch(
         """
-        SELECT v.id, s.code, s.params FROM routing_policyversion v
+        SELECT v.id, s.code, s.params::text FROM routing_policyversion v
         JOIN routing_policy p ON p.id = v.policy_id
         JOIN routing_policystep s ON s.version_id = v.id
         WHERE v.state = 'active' AND p.id = (
@@ -137,7 +142,27 @@ def active_policy(store_id: int) -> Policy:
     )
     if not rows:
         raise LookupError("This store has no active routing policy; activate one under Routing.")
-    return Policy(rows[0][0], [(code, params) for _, code, params in rows])
+    return Policy(rows[0][0], [(code, loads(params)) for _, code, params in rows])
+
+
+def doubts(policy: Policy, item_ids: Iterable[int], recipes: Mapping[int, Recipe]) -> Doubts:
+    """The trust in stock by (item, location), where it is low and the policy asks for it.
+
+    A bundle is trusted as far as the part that is trusted least.
+    """
+    if not any(code == "trusted_first" for code, _ in policy.steps):
+        return {}
+    items = set(item_ids)
+    parts = {part_id for item in items for part_id, _ in recipes.get(item, ())}
+    rows = fetch(_DOUBTS, [ints(items | parts)])
+    found = {(item, location): trust for item, location, trust in rows}
+    for bundle in items & recipes.keys():
+        for part_id, _ in recipes[bundle]:
+            for item, location, trust in rows:
+                if item == part_id:
+                    known = found.get((bundle, location), trust)
+                    found[bundle, location] = min(known, trust)
+    return found
 
 
 def question(
@@ -145,20 +170,24 @@ def question(
     wanted: Iterable[OpenLine],
     places: dict[int, Place],
     free: dict[int, dict[int, int]],
+    doubts: Doubts | None = None,
 ) -> Question:
     """What the planner is asked about one order."""
+    doubts = doubts or {}
     wants = [Want(line.line_id, line.item_id, line.open + line.backordered) for line in wanted]
     items = {want.item_id for want in wants}
     candidates = []
     for place in places.values():
         held = free.get(place.id, {})
+        offered = {item: held[item] for item in items if held.get(item, 0) > 0}
         candidates.append(
             Candidate(
                 place.id,
                 place.active,
                 destination.country in place.ships_to,
                 _km(place, destination),
-                {item: held[item] for item in items if held.get(item, 0) > 0},
+                offered,
+                min((doubts.get((item, place.id), 100) for item in offered), default=100),
             )
         )
     return Question(destination.country, wants, candidates)
@@ -170,9 +199,17 @@ def stored(question: Question) -> dict[str, Any]:
     return {
         "country": question.country,
         "wants": [[w.line_id, w.item_id, w.quantity] for w in question.wants],
-        # Units free per item, in the order in which the items are first wanted.
+        # Units free per item, in the order in which the items are first wanted; then the trust
+        # in them, where it is in doubt.
         "candidates": [
-            [c.location_id, int(c.active), int(c.serves), c.km, [c.free.get(i, 0) for i in items]]
+            [
+                c.location_id,
+                int(c.active),
+                int(c.serves),
+                c.km,
+                [c.free.get(i, 0) for i in items],
+                *([c.trust] if c.trust < 100 else []),
+            ]
             for c in question.candidates
         ],
     }
@@ -191,8 +228,9 @@ def restored(stored: dict[str, Any]) -> Question:
                 bool(serves),
                 km,
                 {item: units for item, units in zip(items, free, strict=True) if units},
+                *trust,
             )
-            for location_id, active, serves, km, free in stored["candidates"]
+            for location_id, active, serves, km, free, *trust in stored["candidates"]
         ],
     )
 
@@ -206,6 +244,14 @@ def replay(decision: Decision) -> Plan:
 def default_steps() -> list[Step]:
     """The steps a new store begins with."""
     return [(code, {}) for code in DEFAULT_STEPS]
+
+
+# The bound is that of the index on it: routing asks at every batch, and few levels are in doubt.
+_DOUBTS = """
+SELECT v.item_id, v.location_id, s.trust
+FROM inventory_standing s JOIN inventory_stocklevel v ON v.id = s.level_id
+WHERE s.trust < 60 AND v.item_id = ANY(%s::bigint[])
+"""
 
 
 def _km(place: Place, destination: Destination) -> float | None:

@@ -2,7 +2,8 @@
 
     filters remove locations, each with a reason
     what nobody holds is short
-    the rest is covered by the fewest parcels, then by the shortest way
+    the rest is covered by the fewest parcels, then by the shortest way; a place whose numbers
+    are in doubt counts as farther away
 
 Preview, replay and the real run call `plan` with the same facts and get the same answer.
 """
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from routing.search import cover
-from routing.steps import FILTERS
+from routing.steps import FILTERS, detour_km
 
 Step = tuple[str, dict[str, Any]]
 
@@ -28,13 +29,17 @@ class Want:
 
 @dataclass(slots=True, frozen=True)
 class Candidate:
-    """A location as seen when deciding: `free` is units available per item, `km` the way."""
+    """A location as seen when deciding: `free` is units available per item, `km` the way.
+
+    `trust` is the least of those of the wanted items, where it is low enough to matter.
+    """
 
     location_id: int
     active: bool
     serves: bool
     km: float | None
     free: dict[int, int]
+    trust: int = 100
 
 
 @dataclass(slots=True, frozen=True)
@@ -96,7 +101,9 @@ def plan(question: Question, steps: Sequence[Step]) -> Plan:
         kept = remaining
 
     # Nearest first: ties below fall to the shorter way, and then to the older location.
-    kept.sort(key=lambda c: (c.km if c.km is not None else _FAR, c.location_id))
+    doubt = next((params for code, params in steps if code == "trusted_first"), None)
+    way_of = {c.location_id: _way(c, doubt) for c in kept}
+    kept.sort(key=lambda c: (way_of[c.location_id], c.location_id))
     demand: dict[int, int] = {}
     for want in question.wants:
         demand[want.item_id] = demand.get(want.item_id, 0) + want.quantity
@@ -104,11 +111,11 @@ def plan(question: Question, steps: Sequence[Step]) -> Plan:
     # Lines that share an item are checked on their summed demand.
     caps = [[min(c.free.get(i, 0), demand[i]) for i in items] for c in kept]
     need = [min(demand[i], sum(cap[n] for cap in caps)) for n, i in enumerate(items)]
-    ways = [c.km if c.km is not None else _FAR for c in kept]
+    ways = [way_of[c.location_id] for c in kept]
 
     chosen, result.exact = cover(need, caps, ways)
     _allocate(question, result, items, need, caps, [(n, kept[n]) for n in chosen])
-    _explain(result, kept, items, demand, caps, set(chosen))
+    _explain(result, kept, items, demand, caps, set(chosen), doubt)
     result.verdicts.sort(key=lambda v: v.location_id)
     return result
 
@@ -147,6 +154,7 @@ def _explain(
     demand: dict[int, int],
     caps: Sequence[Sequence[int]],
     chosen: set[int],
+    doubt: dict[str, Any] | None,
 ) -> None:
     """A verdict for every location that passed the filters: chosen, or why another was better."""
     wanted = [demand[i] for i in items]
@@ -160,14 +168,23 @@ def _explain(
             "lines": len(items) - len(lacking),
             "of": len(items),
         }
+        if doubt is not None and (detour := detour_km(candidate, doubt)):
+            facts |= {"trust": candidate.trust, "detour": detour}
         if n in chosen:
             step = "chosen"
         elif len(lacking) < len(items) or any(held for _, held, _ in lacking):
             step = "nearest" if not lacking else "fewest_parcels"
+            if not lacking and "detour" in facts and (candidate.km or 0) <= nearest:
+                step = "trusted_first"
             facts["lacks"] = lacking[:3]
             facts["parcels"] = len(chosen)
             facts["than_km"] = nearest
         result.verdicts.append(Verdict(candidate.location_id, step, facts))
+
+
+def _way(candidate: Candidate, doubt: dict[str, Any] | None) -> float:
+    km = candidate.km if candidate.km is not None else _FAR
+    return km if doubt is None else km + detour_km(candidate, doubt)
 
 
 _FAR = 1e9
