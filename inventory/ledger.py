@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from json import loads
 
 from oms.core import timers
 from oms.core.actor import Actor
-from oms.core.sql import execute, fetch, ints
+from oms.core.sql import execute, fetch, ints, together
 
 BUCKETS = (
     "on_hand", "reserved", "soft", "fenced", "safety", "buffer", "damaged", "quality", "incoming",
@@ -73,6 +74,7 @@ def free_units(item_ids: Iterable[int]) -> list[tuple[int, int, int, int]]:
     return fetch(_FREE, [ints(sorted(set(item_ids)))])
 
 
+@together()
 def post(changes: Iterable[Change], *, actor: Actor) -> dict[int, Level]:
     """Change counters and append one entry a change; return the levels as they stand then.
 
@@ -95,11 +97,16 @@ def post(changes: Iterable[Change], *, actor: Actor) -> dict[int, Level]:
     )
     levels = {row[0]: Level(*row) for row in rows}
     fell = {c.level_id for c in changes if c.bucket == "on_hand" and c.delta < 0}
-    _start_timers("shortage", [levels[id_] for id_ in fell if levels[id_].missing])
+    see_to_missing(levels[id_] for id_ in fell)
     _start_timers(
         "trust", [levels[id_] for id_ in {c.level_id for c in changes if c.cause in DOUBTS}]
     )
     return levels
+
+
+def see_to_missing(levels: Iterable[Level]) -> None:
+    """Where more is promised than stands on the shelf, a timer sees to who loses."""
+    _start_timers("shortage", [level for level in levels if level.missing])
 
 
 def _start_timers(kind: str, levels: Iterable[Level]) -> None:
@@ -117,6 +124,72 @@ def freeze(level_ids: Iterable[int], *, frozen: bool) -> None:
         "UPDATE inventory_stocklevel SET frozen = %s WHERE id = ANY(%s::bigint[])",
         [frozen, ints(ids)],
     )
+
+
+@dataclass(slots=True, frozen=True)
+class Unlike:
+    """A counter that its entries do not explain, by their sum or by their chain.
+
+    `breaks` are entries that do not start where the one before ended: (entry, starts at, entry
+    before, its end).
+    """
+
+    level_id: int
+    bucket: str
+    counter: int
+    entries: int
+    breaks: tuple[tuple[int, int, int | None, int], ...]
+
+    @property
+    def believes_entries(self) -> bool:
+        """A whole chain is the truth. One with a hole is not, nor one that ends where no counter
+        can be: then the counter stands, and an entry says by how much they differ."""
+        return not self.breaks and (self.entries >= 0 or self.bucket == "on_hand")
+
+    @property
+    def mended(self) -> int:
+        """What the counter is to be, and its entries are to add up to."""
+        return self.entries if self.believes_entries else self.counter
+
+
+def unlike_entries(
+    level_ids: Iterable[int] | None = None, *, store_id: int | None = None
+) -> list[Unlike]:
+    """Every counter that its entries do not explain; of these levels, of a store, of all."""
+    ids = None if level_ids is None else ints(sorted(set(level_ids)))
+    return [
+        Unlike(level_id, bucket, counter, entries, tuple(map(tuple, loads(breaks or "[]"))))
+        for level_id, bucket, counter, entries, breaks in fetch(
+            _UNLIKE, [ids, ids, ids, ids, store_id, store_id]
+        )
+    ]
+
+
+def mend(level_ids: Iterable[int], *, actor: Actor) -> list[Unlike]:
+    """Make counters and entries of these levels agree again; return what did not.
+
+    Looks again under lock. Where the chain is whole the counter is set to it; where it is broken
+    an entry `mended:<entry>` names the break and brings the sum to the counter.
+    """
+    ids = sorted(lock(level_ids))
+    found = unlike_entries(ids)
+    for bucket in sorted({u.bucket for u in found if u.believes_entries}):
+        wrong = [u for u in found if u.bucket == bucket and u.believes_entries]
+        execute(
+            f"UPDATE inventory_stocklevel v SET {bucket} = t.units"  # noqa: S608  (our own column)
+            " FROM unnest(%s::bigint[], %s::int[]) AS t(id, units) WHERE v.id = t.id",
+            [ints(u.level_id for u in wrong), ints(u.entries for u in wrong)],
+        )
+    notes: list[tuple[int, str, int, int, int]] = []
+    for u in found:
+        if not u.believes_entries:
+            start = u.entries
+            for entry_id in [found[0] for found in u.breaks] or [0]:
+                notes.append((u.level_id, u.bucket, start, u.counter, entry_id))
+                start = u.counter
+    if notes:
+        execute(_NOTE, [str(actor), *map(list, zip(*notes, strict=True))])
+    return found
 
 
 def on_hand_at(level_ids: Iterable[int], moment: datetime) -> dict[int, int]:
@@ -151,6 +224,7 @@ def open_levels(pairs: Iterable[tuple[int, int, int]]) -> dict[tuple[int, int], 
     return {(item, location): level for item, location, level in rows}
 
 
+_EACH_COUNTER = ", ".join(f"('{name}', v.{name})" for name in BUCKETS)
 _COUNTERS = f"id, store_id, item_id, location_id, {', '.join(BUCKETS)}, frozen, available"
 _LOCK = f"""
 SELECT {_COUNTERS} FROM inventory_stocklevel WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
@@ -159,6 +233,44 @@ _POST = f"""
 SELECT {_COUNTERS} FROM inventory_post(
     %s::bigint[], %s::text[], %s::int[], %s::text[], %s::text[], %s)
 """  # noqa: S608  (names of our own columns)
+# An entry that names a break starts at the sum of the entries, not where the one before ended.
+_UNLIKE = f"""
+WITH entry AS (
+    SELECT id, level_id, bucket, delta, before, after, cause, document
+    FROM inventory_stockentry WHERE %s::bigint[] IS NULL OR level_id = ANY(%s::bigint[])
+), total AS (
+    SELECT level_id, bucket, sum(delta)::bigint AS units FROM entry GROUP BY level_id, bucket
+), chain AS (
+    SELECT *, lag(id) OVER w AS last_id, coalesce(lag(after) OVER w, 0) AS was
+    FROM entry WINDOW w AS (PARTITION BY level_id, bucket ORDER BY id)
+), broken AS (
+    SELECT level_id, bucket,
+           jsonb_agg(jsonb_build_array(id, before, last_id, was) ORDER BY id)::text AS at
+    FROM chain c
+    WHERE was <> before AND NOT (cause = 'repair' AND starts_with(document, 'mended:'))
+          AND NOT EXISTS (SELECT 1 FROM entry m WHERE m.level_id = c.level_id
+                          AND m.bucket = c.bucket AND m.cause = 'repair'
+                          AND m.document = 'mended:' || c.id)
+    GROUP BY level_id, bucket
+)
+SELECT v.id, b.bucket, b.units, coalesce(t.units, 0), k.at
+FROM inventory_stocklevel v
+CROSS JOIN LATERAL (VALUES {_EACH_COUNTER}) AS b(bucket, units)
+LEFT JOIN total t ON t.level_id = v.id AND t.bucket = b.bucket
+LEFT JOIN broken k ON k.level_id = v.id AND k.bucket = b.bucket
+WHERE (%s::bigint[] IS NULL OR v.id = ANY(%s::bigint[])) AND (%s::bigint IS NULL OR v.store_id = %s)
+      AND (b.units <> coalesce(t.units, 0) OR k.at IS NOT NULL)
+ORDER BY v.id, b.bucket
+"""  # noqa: S608  (names of our own columns)
+_NOTE = """
+INSERT INTO inventory_stockentry
+       (store_id, level_id, bucket, delta, before, after, cause, actor, document)
+SELECT v.store_id, v.id, t.bucket, t.after - t.before, t.before, t.after, 'repair', %s,
+       'mended:' || t.entry_id
+FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::int[], %s::bigint[]) WITH ORDINALITY
+     AS t(level_id, bucket, before, after, entry_id, n)
+JOIN inventory_stocklevel v ON v.id = t.level_id ORDER BY t.n
+"""
 _FREE = """
 SELECT id, item_id, location_id, available FROM inventory_stocklevel
 WHERE item_id = ANY(%s::bigint[]) AND available > 0

@@ -19,7 +19,7 @@ from inventory.waiting import wake_soon
 from oms.core.actor import SWITCHYARD, Actor
 from oms.core.clock import now
 from oms.core.errors import Refused
-from oms.core.sql import execute, fetch, ints, json, texts
+from oms.core.sql import execute, fetch, ints, json, texts, together
 
 # (level of the part, units a bundle), fixed when the promise is made.
 Parts = tuple[tuple[int, int], ...]
@@ -74,8 +74,10 @@ def reserve(promises: Sequence[Promise], *, actor: Actor) -> list[int]:
     if short_level:
         raise Refused(f"Only {max(free, 0)} of {wanted} units are free there now; plan again.")
     if not plain:
-        # The shop knows that a bundle was sold, and nothing of its parts.
-        parts = {id_ for p in promises if p.kind == "firm" for id_, _ in p.parts}
+        # The shop knows that a bundle was sold, and nothing of its parts; nor that a fence gave.
+        firm = [p for p in promises if p.kind == "firm"]
+        parts = {id_ for p in firm for id_, _ in p.parts}
+        parts |= {p.level_id for p in firm if p.channel and not p.parts}
         tell_shop(ledger.lock(parts).values() if parts else (), actor=actor)
     return ids
 
@@ -201,6 +203,7 @@ class _Held:
         return self.parts or [[self.level_id, 1]]
 
 
+@together()
 def _end(endings: Sequence[_Ending], state: str, *, actor: Actor, cause: str) -> dict[int, Level]:
     wanted: dict[int, int] = {}
     last: dict[int, _Ending] = {}
@@ -241,8 +244,9 @@ def _end(endings: Sequence[_Ending], state: str, *, actor: Actor, cause: str) ->
         _SPLIT,
         [ints(ids), ints(wanted[i] for i in ids), [last[i].reason for i in ids], state, state],
     )
-    parts = {id_ for h in held if h.parts and h.kind == "firm" for id_, _ in h.sources}
-    tell_shop((levels[id_] for id_ in sorted(parts)), actor=actor)
+    # What was kept back from the shop for them is not any more: parts, carts, fences.
+    kept = {id_ for h in held if h.parts or h.kind == "soft" or h.fence_id for id_, _ in h.sources}
+    tell_shop((levels[id_] for id_ in sorted(kept)), actor=actor)
     return levels
 
 
