@@ -1,5 +1,6 @@
 """The catalogue: what can be sold, counted and shipped, by SKU."""
 
+import pghistory
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -40,6 +41,7 @@ class Item(models.Model):
         return self.sku
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class BundlePart(models.Model):
     """So many units of a part make one bundle. A bundle has no stock of its own."""
 

@@ -1,6 +1,12 @@
-"""Triggers that keep history append-only, TRUNCATE included, and rows that others name."""
+"""History: triggers that keep it append-only, TRUNCATE included, and who wrote it."""
+
+import json
+import uuid
 
 import pgtrigger
+
+from oms.core.actor import Actor
+from oms.core.sql import execute
 
 _REFUSE = "RAISE EXCEPTION '% is append-only: correct it by adding an entry', TG_TABLE_NAME;"
 
@@ -39,3 +45,13 @@ def append_only() -> list[pgtrigger.Trigger]:
             ),
         ),
     ]
+
+
+def say_who(actor: Actor) -> None:
+    """The rows that pghistory keeps of this transaction carry who did it."""
+    who = {"actor": str(actor)} | ({"user": actor.user_id} if actor.user_id else {})
+    execute(
+        "SELECT set_config('pghistory.context_id', %s, true),"
+        " set_config('pghistory.context_metadata', %s, true)",
+        [str(uuid.uuid4()), json.dumps(who)],
+    )
