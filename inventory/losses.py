@@ -7,7 +7,7 @@ never loses: if the shelf says less than that, a person has to look (detectors.S
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -195,6 +195,17 @@ def read(
         held = claims.get(level_id, [])
         shorts.append(Short(level_id, sku, place, units, promised, words, document, held))
     return shorts
+
+
+def without(short: Short, reservation_id: int, units: int) -> Short:
+    """As if so many units of one promise had been given back before anybody has to lose."""
+    claims, given_back = [], 0
+    for claim in short.claims:
+        if claim.reservation_id == reservation_id:
+            given_back += units * claim.each
+            claim = replace(claim, quantity=claim.quantity - units)
+        claims.append(claim)
+    return replace(short, claims=claims, promised=short.promised - given_back)
 
 
 def cause_words(cause: str, order: str) -> str:

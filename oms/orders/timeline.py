@@ -42,6 +42,10 @@ SENTENCES: dict[str, str] = {
     "work.picked": "{place} picked {picked} of {asked} {sku}",
     "work.all_picked": "{place} picked all of {code}, {units} units",
     "work.short": "{place} found {found} of {asked} {sku}; {missing} will be routed again",
+    "work.damaged": "{place} found {missing} of {asked} {sku} damaged; {missing} will be routed"
+    " again",
+    "work.wrong_item": "{place} found another item in place of {missing} of {asked} {sku};"
+    " {missing} will be routed again",
     "work.lost_units": "{units} units lost and to be routed again: {reason}",
     "work.nothing_left": "{code} ended: nothing of it was left to ship",
     "work.packed": "{place} packed {code}, {units} units",

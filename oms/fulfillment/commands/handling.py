@@ -9,6 +9,7 @@ from oms.core.errors import Refused
 from oms.core.sql import execute, fetch
 from oms.core.states import check_move
 from oms.fulfillment.states import WORK
+from oms.fulfillment.states import Work as State
 from oms.orders import timeline
 from oms.orders.locks import lock_orders
 
@@ -91,6 +92,42 @@ def lines_of(work_ids: Iterable[int]) -> dict[int, list[WorkLine]]:
     for row in rows:
         lines.setdefault(row[1], []).append(WorkLine(*row))
     return lines
+
+
+def locked_line(work_line_id: int) -> tuple[Work, WorkLine]:
+    """Lock the order of this line, and read the line with its work."""
+    rows = fetch(
+        "SELECT fulfillment_order_id FROM fulfillment_fulfillmentorderline WHERE id = %s",
+        [work_line_id],
+    )
+    if not rows:
+        raise Refused("This line of work does not exist.")
+    (work,) = lock_work(rows[0]).values()
+    return work, read_line(work_line_id)
+
+
+def read_line(work_line_id: int) -> WorkLine:
+    """The line as it stands, with nothing asked of it any more or not."""
+    rows = fetch(
+        """
+        SELECT w.id, w.fulfillment_order_id, w.line_id, w.reservation_id, w.quantity, w.picked,
+               coalesce(nullif(l.sku, ''), l.title)
+        FROM fulfillment_fulfillmentorderline w JOIN orders_orderline l ON l.id = w.line_id
+        WHERE w.id = %s
+        """,
+        [work_line_id],
+    )
+    if not rows:
+        raise Refused("This line of work does not exist.")
+    return WorkLine(*rows[0])
+
+
+def must_be_picking(work: Work | None) -> None:
+    """Refuse work that nobody is picking now."""
+    if work is None:
+        raise Refused("This work does not exist.")
+    if work.state != State.PICKING:
+        raise Refused(f"{work.code} is {work.state}; only work that is being picked can be picked.")
 
 
 def sort_out(
