@@ -3,6 +3,9 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.paginator import InfinitePaginator
 
@@ -52,7 +55,7 @@ class EntryInline(TabularInline):
 class StockLevelAdmin(ReadOnly):
     list_display = (
         "item", "title", "location", "on_hand", "reserved", "safety", "available", "damaged",
-        "published",
+        "published", "page",
     )  # fmt: skip
     list_filter = ("location",)
     list_select_related = ("item", "location")
@@ -64,19 +67,37 @@ class StockLevelAdmin(ReadOnly):
     def title(self, level: StockLevel) -> str:
         return level.item.title
 
+    @admin.display(description="")
+    def page(self, level: StockLevel) -> SafeString:
+        """The page of the item, with its formula and its whole ledger."""
+        address = reverse("admin:stock_item", args=[level.item_id])
+        return format_html('<a href="{}?at={}">why</a>', address, level.location_id)
+
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnly):
     paginator = InfinitePaginator
-    list_display = ("id", "order", "item", "location", "quantity", "state", "created_at")
-    list_filter = ("state",)
+    list_display = (
+        "id", "promised_to", "item", "location", "quantity", "kind", "state", "expires_at",
+        "created_at",
+    )  # fmt: skip
+    list_filter = ("state", "kind")
     list_select_related = ("line__order", "level__item", "level__location")
     search_fields = ("line__order__name",)
     exact_search = search_fields
     search_help_text = "Order number, e.g. #1001"
+    fields = (
+        ("promised_to", "item", "location"),
+        ("quantity", "kind", "state"),
+        "kept_on",
+        ("fence", "fenced"),
+        ("expires_at", "created_at", "ended_at"),
+        "reason",
+    )
+    readonly_fields = ("promised_to", "item", "location", "kept_on")
 
-    @admin.display()
-    def order(self, reservation: Reservation) -> str:
+    @admin.display(description="for")
+    def promised_to(self, reservation: Reservation) -> str:
         return reservation.line.order.name if reservation.line else reservation.holder
 
     @admin.display()
@@ -86,3 +107,11 @@ class ReservationAdmin(ReadOnly):
     @admin.display()
     def location(self, reservation: Reservation) -> str:
         return reservation.level.location.name
+
+    @admin.display(description="kept as")
+    def kept_on(self, reservation: Reservation) -> str:
+        """A bundle is kept as its parts, everything else as itself."""
+        each = dict(reservation.parts or [[reservation.level_id, 1]])
+        skus = dict(StockLevel.objects.filter(pk__in=each).values_list("pk", "item__sku"))
+        units = {skus[pk]: count * reservation.quantity for pk, count in each.items()}
+        return ", ".join(f"{count} {sku}" for sku, count in units.items())
