@@ -16,6 +16,7 @@ from django.db import transaction
 from inventory import count_plan, ledger
 from inventory.count_plan import Due
 from inventory.ledger import Change
+from inventory.models import Standing
 from inventory.publishing import tell_shop
 from inventory.trust import WINDOW_DAYS, Counted, Facts, Part, Short, buffer_units, score
 from inventory.waiting import wake_waiting
@@ -28,6 +29,7 @@ NIGHT_HOUR = 3
 STREAM = "counts"
 TRUST = "trust"
 CHUNK = 2000
+MOST_AT_ONCE = 200
 # A shop of which nothing had left yet has no classes: it is looked at again before the night.
 NOTHING_LEFT = timedelta(minutes=2)
 
@@ -230,6 +232,15 @@ def _level(
     )
     known = Due(known_on, known_reason, pulled)
     return Level(id_, buffer, holds, countable, class_, known, counted_at, facts)
+
+
+def overdue_levels(*, location_id: int) -> list[int]:
+    """The levels of class A whose count is due, the oldest first."""
+    today = clock.now().date()
+    rows = Standing.objects.filter(
+        level__location_id=location_id, abc="A", count_due_on__lte=today
+    ).order_by("count_due_on", "level_id")
+    return list(rows.values_list("level_id", flat=True)[:MOST_AT_ONCE])
 
 
 def _is_due(store: Store, mark: StreamMark | None, now: datetime) -> bool:

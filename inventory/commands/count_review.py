@@ -102,6 +102,27 @@ def recount_lines(*, session_id: int, line_ids: Sequence[int], actor: Actor) -> 
 
 
 @transaction.atomic
+def settle_difference(*, level_id: int, reason: str, actor: Actor) -> None:
+    """Somebody else than the counter knows why the newest posted count of a level differed."""
+    if reason not in CountLine.Reason.values or reason == CountLine.Reason.UNKNOWN:
+        raise Refused("Say what the cause was.")
+    line = (
+        CountLine.objects.select_for_update(of=("self",))
+        .select_related("session")
+        .filter(level_id=level_id, state=Line.POSTED)
+        .order_by("-counted_at", "-pk")
+        .first()
+    )
+    if line is None or not line.variance:
+        raise Refused("The newest count of this level does not differ.")
+    if line.approved_by and line.reason == reason:
+        return
+    _must_be_somebody_else(line.session, [line], actor, "settle")
+    line.reason, line.approved_by = reason, str(actor)
+    line.save(update_fields=["reason", "approved_by"])
+
+
+@transaction.atomic
 def post_count(*, session_id: int, actor: Actor) -> CountSession:
     """Post a count that is explained and approved. Twice, or two at once, it is posted once.
 

@@ -5,6 +5,7 @@ query stands in the `detectors.py` of the room whose data it reads; here stand t
 in and out, which core keeps without knowing any domain, and the last net.
 """
 
+import inventory.count_detectors
 import inventory.detectors
 import inventory.supply_detectors
 import oms.fulfillment.detectors
@@ -91,6 +92,7 @@ DETECTORS: dict[str, str] = {
     **oms.orders.detectors.DETECTORS,
     **inventory.detectors.DETECTORS,
     **inventory.supply_detectors.DETECTORS,
+    **inventory.count_detectors.DETECTORS,
     **oms.fulfillment.detectors.DETECTORS,
     **routing.detectors.DETECTORS,
     **returns.detectors.DETECTORS,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from oms.exceptions import money_ways, sentences, supply_ways, ways
+from oms.exceptions import count_ways, money_ways, sentences, supply_ways, ways
 from oms.exceptions.sentences import Facts
 from oms.exceptions.ways import Way
 
@@ -70,6 +70,36 @@ KINDS: dict[str, Kind] = {
         sentence=sentences.promise_slipped,
         check="Units come later than the customers were told.",
         ways=supply_ways.PROMISE_SLIPPED,
+    ),
+    "count_variance": Kind(
+        label="Count differs",
+        team=OPS,
+        severity=3,
+        due=timedelta(hours=24),
+        sentence=sentences.count_variance,
+        check="The newest count differs by more than the policy allows, and nobody knows why.",
+        ways=count_ways.COUNT_VARIANCE,
+        every=timedelta(seconds=30),
+    ),
+    "count_overdue": Kind(
+        label="Counts overdue",
+        team=OPS,
+        severity=3,
+        due=timedelta(hours=48),
+        sentence=sentences.count_overdue,
+        check="Items of class A were not counted in one and a half times their days.",
+        ways=count_ways.COUNT_OVERDUE,
+        every=timedelta(minutes=10),
+    ),
+    "count_waiting": Kind(
+        label="Count waits",
+        team=OPS,
+        severity=2,
+        due=timedelta(hours=8),
+        sentence=sentences.count_waiting,
+        check="It was submitted, or has frozen its shelves, more than a day ago.",
+        ways=count_ways.COUNT_WAITING,
+        every=timedelta(minutes=1),
     ),
     "unknown_item": Kind(
         label="Unknown item",

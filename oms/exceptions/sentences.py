@@ -88,6 +88,28 @@ def promise_slipped(f: Facts) -> str:
     return _fit(words, number=f["number"])
 
 
+def count_variance(f: Facts) -> str:
+    """East counted 8 × Mug, not 10"""
+    names = {"place": f["location"], "goods": f["title"] or f["sku"]}
+    expected = f"{f['expected']:,}".replace("-", "−")
+    return _fit(f"{{place}} counted {f['counted']:,} × {{goods}}, not {expected}", **names)
+
+
+def count_overdue(f: Facts) -> str:
+    """East: 12 A items not counted for more than 45 days"""
+    what = f"{count_of(f['levels'], 'A item')} not counted for more than {f['days']:,} days"
+    return _fit(f"{{place}}: {what}", place=f["location"])
+
+
+def count_waiting(f: Facts) -> str:
+    """A count at East waits for approval since Fri 20 Nov 09:10"""
+    names = {"place": f["location"], "since": f["since"]}
+    if f["state"] == "open":
+        levels = count_of(f["levels"], "level")
+        return _fit(f"{{place}}: {levels} frozen by a count since {{since}}", **names)
+    return _fit("A count at {place} waits for approval since {since}", **names)
+
+
 def refund_differs(f: Facts) -> str:
     """Refund is £18.00 short: the payment provider refused it"""
     difference = Decimal(f["difference"])

@@ -43,6 +43,18 @@ FACTS = {
         {"number": "PO-2026-11-0041-ACME-POTTERY", "expected": "Wed 27 Nov", "orders": 1284},
         {"number": "PO-2041", "expected": "Wed 27 Nov", "orders": 1},
     ],
+    "count_variance": [
+        {"sku": "S", "title": LONG, "location": "Manchester Piccadilly", "expected": -1_200,
+         "counted": 9_999_999},
+    ],
+    "count_overdue": [
+        {"location": "Manchester Piccadilly and its annexes", "levels": 12_312, "days": 1_350},
+        {"location": "Soho store", "levels": 1, "days": 45},
+    ],
+    "count_waiting": [
+        {"location": "Manchester Piccadilly and all of its annexes", "state": state,
+         "levels": 12_312, "since": "Fri 20 Nov 09:10"} for state in ("open", "review")
+    ],
     "unknown_item": [
         {"position": 12, "sku": "MUG-OLD-04-LIMITED-EDITION-1998", "title": LONG, "units": 1},
         {"position": 12, "sku": "", "title": LONG, "units": 1},
