@@ -10,6 +10,7 @@ from oms.console import (
     orders,
     policies,
     queue,
+    receiving,
     refunds,
     returns,
     stock,
@@ -17,6 +18,8 @@ from oms.console import (
     stock_item,
     stock_rules,
     streams,
+    supply,
+    transfers,
 )
 
 ROOMS = (
@@ -30,6 +33,9 @@ ROOMS = (
     stock_item,
     stock_acts,
     nearby,
+    supply,
+    receiving,
+    transfers,
     streams,
     policies,
     api_keys,

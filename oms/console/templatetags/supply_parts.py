@@ -1,0 +1,44 @@
+"""Filters of the supply, receiving and transfer pages."""
+
+from datetime import date
+from typing import Any
+
+from django import template
+
+from oms.console.supply_page import today
+
+register = template.Library()
+
+_WORDS = {
+    ("purchase", "open"): "Ordered",
+    ("transfer", "open"): "Planned",
+    ("transfer", "shipped"): "On the way",
+}
+_ENDS = {"draft": "Draft", "closed": "Closed", "cancelled": "Cancelled"}
+
+
+@register.filter
+def short_day(day: date | None) -> str:
+    """today, tomorrow, Fri 27 Nov; with the year when it is another one."""
+    if day is None:
+        return ""
+    now = today()
+    match (day - now).days:
+        case 0:
+            return "today"
+        case 1:
+            return "tomorrow"
+    words = f"{day:%a} {day.day} {day:%b}"
+    return words if day.year == now.year else f"{words} {day.year}"
+
+
+@register.filter
+def state_word(supply: Any) -> str:
+    """Where a supply is: Ordered, Planned, On the way, Closed."""
+    return _WORDS.get((supply.kind, supply.state)) or _ENDS.get(supply.state, supply.state)
+
+
+@register.filter
+def of_item(units: dict[int, int], item_id: int) -> int:
+    """How many units of an item, from {item id: units}."""
+    return units.get(item_id, 0)
