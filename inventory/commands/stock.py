@@ -61,6 +61,7 @@ def set_safety(
         level = locked[ids[item, location]]
         changes.append(Change(level.id, "safety", units - level.safety, "adjust", document))
     after = ledger.post(changes, actor=actor)
+    tell_shop(after.values(), actor=actor)
     wake_soon(store_id, [after[c.level_id].item_id for c in changes if c.delta < 0])
 
 

@@ -12,7 +12,7 @@ from oms.shopify.sandbox.money import bag, decimal_text, total
 from oms.shopify.sandbox.order_create import check_order, make_order
 from oms.shopify.sandbox.seed.cancellations import take_backs
 from oms.shopify.sandbox.seed.documents import documents
-from oms.shopify.sandbox.stock import change, level_of, quantity
+from oms.shopify.sandbox.stock import NAMES, ON_HAND_PARTS, change, level_of, quantity
 
 
 class Control:
@@ -31,6 +31,7 @@ class Control:
             ("DELETE", "/sandbox/faults"): self.clear_faults,
             ("GET", "/sandbox/export"): self.export,
             ("POST", "/sandbox/pos_sale"): self.pos_sale,
+            ("POST", "/sandbox/foreign_write"): self.foreign_write,
             ("POST", "/sandbox/pos_orders"): self.pos_order,
             ("GET", "/sandbox/log"): self.log,
             ("POST", "/sandbox/reset"): self.reset,
@@ -84,7 +85,7 @@ class Control:
         }
 
     def seed(self, query, given):
-        """What a person would set up by hand: credentials, countries served, safety stock."""
+        """What a person would set up by hand: credentials and countries served."""
         meta = self.store.meta
         return {
             "shop": meta["shop"]["domain"],
@@ -101,7 +102,7 @@ class Control:
                     "latitude": place["address"]["latitude"],
                     "longitude": place["address"]["longitude"],
                     "zip": place["address"]["zip"],
-                    **meta["served"].get(str(place["id"]), {"countries": [], "safety_stock": 0}),
+                    **meta["served"].get(str(place["id"]), {"countries": []}),
                 }
                 for place in self.store.all("Location")
             ],
@@ -144,30 +145,49 @@ class Control:
         return self.list_faults({}, {})
 
     def export(self, query, given):
-        """Per order: units ordered, fulfilled, refunded, and money; the OMS checks itself on it."""
-        if query.get("type", "orders") != "orders":
-            raise ValueError("only type=orders is exported")
+        """Orders with units and money, or stock by level; the OMS checks itself on it."""
+        wanted = query.get("type", "orders")
+        if wanted == "stock":
+            with self.store.lock:
+                levels = [
+                    level_row(self.store, level) for level in self.store.all("InventoryLevel")
+                ]
+            return {"stock": levels, "count": len(levels)}
+        if wanted != "orders":
+            raise ValueError("only type=orders and type=stock are exported")
         with self.store.lock:
             rows = [order_row(self.store, order) for order in self.store.all("Order")]
         return {"orders": rows, "count": len(rows)}
 
     def pos_sale(self, query, given):
         """A till sells: available goes down, whatever anybody had planned."""
-        units = int(given["quantity"])
         with self.store.transaction():
-            item = next(
-                each for each in self.store.all("InventoryItem") if each["sku"] == given["sku"]
-            )
-            place = next(
-                each
-                for each in self.store.all("Location")
-                if given["location"] in (each["name"], gid_of(each))
-            )
-            level = level_of(self.store, item["id"], place["id"])
-            if level is None:
-                raise ValueError(f"{given['sku']} is not stocked at {given['location']}")
-            change(self.context, level, available=-units)
+            level = self.level(given)
+            change(self.context, level, available=-int(given["quantity"]))
         return {"available": quantity(level, "available")}
+
+    def foreign_write(self, query, given):
+        """Another app or a person in the admin changes named quantities by a number of units."""
+        deltas = {name: int(units) for name, units in given["change"].items()}
+        if unknown := deltas.keys() - {*ON_HAND_PARTS, "incoming"}:
+            raise ValueError(f"no such quantity: {', '.join(sorted(unknown))}")
+        with self.store.transaction():
+            level = self.level(given)
+            change(self.context, level, **deltas)
+        return {name: quantity(level, name) for name in NAMES}
+
+    def level(self, given):
+        """The level of `sku` at `location`, by name or gid."""
+        item = next(each for each in self.store.all("InventoryItem") if each["sku"] == given["sku"])
+        place = next(
+            each
+            for each in self.store.all("Location")
+            if given["location"] in (each["name"], gid_of(each))
+        )
+        level = level_of(self.store, item["id"], place["id"])
+        if level is None:
+            raise ValueError(f"{given['sku']} is not stocked at {given['location']}")
+        return level
 
     def pos_order(self, query, given):
         """A till sells as an order, and somebody may have some of it sent home."""
@@ -177,15 +197,16 @@ class Control:
             self.store.save(self.store.meta, touch=False)
         return {"id": gid_of(order), "name": order["name"]}
 
-    def sell_first(self, variables):
-        """A till sells one unit of the first level that a request is about to set."""
-        rows: list = next((v["quantities"] for v in variables.values() if "quantities" in v), [])
+    def change_first(self, variables, units):
+        """Somebody changes the first level that a request is about to set, by so many units."""
+        inputs = [value for value in variables.values() if isinstance(value, dict)]
+        rows: list = next((each["quantities"] for each in inputs if "quantities" in each), [])
         for row in rows[:1]:
             item = number_of(row["inventoryItemId"])
             level = level_of(self.store, item, number_of(row["locationId"]))
             if level is not None:
                 with self.store.transaction():
-                    change(self.context, level, available=-1)
+                    change(self.context, level, available=units)
 
     def log(self, query, given):
         rows = list(self.sandbox.log)[-int(query.get("last", 100)) :]
@@ -209,6 +230,17 @@ class Control:
             shop["secret"] = str(given["secret"])
             self.store.save(self.store.meta, touch=False)
         return {"client_secret": shop["secret"]}
+
+
+def level_row(store, level):
+    item = store.get("InventoryItem", level["item_id"])
+    return {
+        "item_id": level["item_id"],
+        "location_id": level["location_id"],
+        "sku": item["sku"],
+        "tracked": item["tracked"],
+        **{name: quantity(level, name) for name in NAMES},
+    }
 
 
 def order_row(store, order):

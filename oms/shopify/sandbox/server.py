@@ -258,8 +258,11 @@ class Handler(BaseHTTPRequestHandler):
             return 400, {"errors": {"query": "Required parameter missing or invalid"}}, {}
         if not isinstance(request, dict):
             return 400, {"errors": {"query": "Required parameter missing or invalid"}}, {}
-        if "inventorySetQuantities" in text and faults.take("pos_race", text):
-            sandbox.control.sell_first(request.get("variables") or {})
+        if "inventorySetQuantities" in text:
+            if faults.take("pos_race", text):
+                sandbox.control.change_first(request.get("variables") or {}, units=-1)
+            if faults.take("foreign_write", text):
+                sandbox.control.change_first(request.get("variables") or {}, units=1)
         payload = sandbox.engine.answer(request)
         if is_throttled(payload):
             sandbox.throttled += 1

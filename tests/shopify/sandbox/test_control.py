@@ -10,10 +10,10 @@ def test_seed_tells_credentials_and_what_each_location_serves(store, ask):
     assert seed["access_token"] == store.token
     assert seed["client_secret"] == store.secret
     assert seed["graphql_url"] == store.graphql_url
-    assert [(row["name"], row["countries"], row["safety_stock"]) for row in seed["locations"]] == [
-        ("east", ["US"], 0),
-        ("west", ["US"], 0),
-        ("soho_store", ["US"], 0),
+    assert [(row["name"], row["countries"]) for row in seed["locations"]] == [
+        ("east", ["US"]),
+        ("west", ["US"]),
+        ("soho_store", ["US"]),
     ]
 
 
