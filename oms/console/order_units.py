@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from inventory.models import SupplyPromise
 from oms.core.models import Timer
 from oms.fulfillment.models import (
     FulfillmentOrder,
@@ -73,6 +74,7 @@ class Stock:
     scans: dict[int, ParcelEvent]
     release_at: datetime | None
     waits: Timer | None
+    promises: list[SupplyPromise] = field(default_factory=list)
 
 
 def bucket_totals(lines: Iterable[OrderLine]) -> list[Bucket]:
@@ -112,6 +114,7 @@ def _rows(
 ) -> list[UnitRow]:
     in_parcels = _in_parcels(stock, now, zone)
     at_work = _at_work(stock, now, zone)
+    promised = _promised(stock, now, zone)
     came_back: dict[int, list[tuple[str, int]]] = {}
     for rma in rmas:
         for back in rma.lines.all():
@@ -125,7 +128,7 @@ def _rows(
         known = {
             "open": loose,
             "reserved": at_work.get((line.pk, "reserved"), []),
-            "backordered": [],
+            "backordered": promised.get(line.pk, []),
             "released": at_work.get((line.pk, "released"), []),
             "shipped": in_parcels.get(line.pk, []),
             "cancelled": [],
@@ -196,6 +199,16 @@ def _at_work(
         elif work.state in ON_THE_FLOOR:
             where = f"{work.location.name}, {work.code}, {ON_THE_FLOOR[work.state]}"
             found.setdefault((line.line_id, "released"), []).append((where, units))
+    return found
+
+
+def _promised(stock: Stock, now: datetime, zone: ZoneInfo) -> dict[int, list[tuple[str, int]]]:
+    found: dict[int, list[tuple[str, int]]] = {}
+    for promise in stock.promises:
+        number = words.short(promise.supply_line.supply.number, 32)
+        day = promise.promised_for
+        on = f"promised for {words.calendar_day(day, now, zone)}" if day else "promised"
+        found.setdefault(promise.line_id, []).append((f"{on}, {number}", promise.quantity))
     return found
 
 

@@ -6,6 +6,7 @@ Pure functions that pages, sentences and messages share, so a number looks the s
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import date as Date
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
@@ -54,6 +55,18 @@ def date(moment: datetime, now: datetime, zone: tzinfo) -> str:
     local = moment.astimezone(zone)
     text = f"{local:%a} {local.day} {local:%b}"
     return text if local.year == now.astimezone(zone).year else f"{text} {local.year}"
+
+
+def calendar_day(day: Date, now: datetime, zone: tzinfo) -> str:
+    """today, tomorrow, Fri 27 Nov: a day without a time; with the year when it is another one."""
+    today = now.astimezone(zone).date()
+    match (day - today).days:
+        case 0:
+            return "today"
+        case 1:
+            return "tomorrow"
+    text = f"{day:%a} {day.day} {day:%b}"
+    return text if day.year == today.year else f"{text} {day.year}"
 
 
 def clock(moment: datetime, zone: tzinfo) -> str:

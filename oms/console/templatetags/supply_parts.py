@@ -4,8 +4,10 @@ from datetime import date
 from typing import Any
 
 from django import template
+from django.utils.timezone import get_current_timezone
 
-from oms.console.supply_page import today
+from oms.core import clock
+from oms.orders import words
 
 register = template.Library()
 
@@ -20,16 +22,7 @@ _ENDS = {"draft": "Draft", "closed": "Closed", "cancelled": "Cancelled"}
 @register.filter
 def short_day(day: date | None) -> str:
     """today, tomorrow, Fri 27 Nov; with the year when it is another one."""
-    if day is None:
-        return ""
-    now = today()
-    match (day - now).days:
-        case 0:
-            return "today"
-        case 1:
-            return "tomorrow"
-    words = f"{day:%a} {day.day} {day:%b}"
-    return words if day.year == now.year else f"{words} {day.year}"
+    return "" if day is None else words.calendar_day(day, clock.now(), get_current_timezone())
 
 
 @register.filter

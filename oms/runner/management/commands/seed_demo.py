@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from oms.console.demo_logins import LOGINS
 from oms.console.roles import write_roles
 from oms.core.actor import SWITCHYARD
+from oms.runner import supplies
 from oms.shopify.seed import connect_local_store
 from routing import policies
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             url=store_url, webhook_address=web_url, progress=self.stderr.write
         )
         policies.ensure_default(store_id=connected.store.pk, actor=SWITCHYARD)
+        supplies.order_some(connected.store.pk)
 
 
 def _person(role: str, username: str, password: str, name: str) -> None:
