@@ -58,4 +58,19 @@ WHERE v.reserved > v.on_hand
        OR t.due_at <= %(now)s::timestamptz - interval '1 minute')
 """  # noqa: S608  (our own SQL)
 
-DETECTORS = {"stock_short": STOCK_SHORT}
+# Driven by drift_one_open. What waits for something of ours is no case: it ends by itself.
+STOCK_DRIFT = """
+SELECT d.store_id, 'level:' || d.level_id AS subject, NULL::bigint AS order_id,
+       jsonb_build_object(
+           'drift', d.id, 'sku', i.sku, 'title', left(i.title, 80), 'location', p.name,
+           'ours', d.ours, 'theirs', d.theirs, 'cause', d.cause,
+           'bundle', coalesce((d.evidence->>'bundle')::bool, false)) AS facts,
+       abs(d.theirs - d.ours) * i.price AS at_stake
+FROM inventory_drift d
+JOIN inventory_stocklevel v ON v.id = d.level_id
+JOIN catalog_item i ON i.id = v.item_id
+JOIN inventory_location p ON p.id = v.location_id
+WHERE d.state = 'open' AND d.repair = 'ask'
+"""
+
+DETECTORS = {"stock_short": STOCK_SHORT, "stock_drift": STOCK_DRIFT}

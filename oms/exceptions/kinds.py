@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from oms.exceptions import count_ways, money_ways, sentences, supply_ways, ways
+from oms.exceptions import count_ways, drift_ways, money_ways, sentences, supply_ways, ways
 from oms.exceptions.sentences import Facts
 from oms.exceptions.ways import Way
 
@@ -143,6 +143,15 @@ KINDS: dict[str, Kind] = {
         due=timedelta(hours=24),
         sentence=sentences.parcel_silent,
         check="The carrier has not scanned the parcel for 5 days, or never since 3 days.",
+    ),
+    "stock_drift": Kind(
+        label="Shopify differs",
+        team=OPS,
+        severity=2,
+        due=timedelta(hours=8),
+        sentence=sentences.stock_drift,
+        check="Shopify has another number than we, too far off to be a sale or a count.",
+        ways=drift_ways.STOCK_DRIFT,
     ),
     "write_back_failed": Kind(
         label="Write-back failed",

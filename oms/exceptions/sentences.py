@@ -57,6 +57,13 @@ def stock_short(f: Facts) -> str:
     return _fit(f"{{place}} has {on_hand} × {{goods}}, {f['reserved']:,} {kept}", **names)
 
 
+def stock_drift(f: Facts) -> str:
+    """East has 10 × Mug, Shopify says 100"""
+    names = {"place": f["location"], "goods": f["title"] or f["sku"]}
+    ours, theirs = (f"{f[name]:,}".replace("-", "−") for name in ("ours", "theirs"))
+    return _fit(f"{{place}} has {ours} × {{goods}}, Shopify says {theirs}", **names)
+
+
 def write_back_failed(f: Facts) -> str:
     """Shopify refused the shipment: fulfillment order is closed"""
     what = TOLD.get(f["topic"], str(f["topic"]))
@@ -213,7 +220,8 @@ TOLD = {
     "return.close": "the closed return",
     "refund.create": "the refund",
     "order.cancel": "the cancellation",
-    "inventory.set": "the stock number",
+    "inventory.publish": "the stock number",
+    "presell.set": "the switch for preselling",
     "order.fetch": "the order request",
 }
 MESSAGES = {

@@ -55,6 +55,10 @@ FACTS = {
         {"location": "Manchester Piccadilly and all of its annexes", "state": state,
          "levels": 12_312, "since": "Fri 20 Nov 09:10"} for state in ("open", "review")
     ],
+    "stock_drift": [
+        {"location": "Manchester Piccadilly", "title": LONG, "sku": "S", "ours": -1_200,
+         "theirs": 9_999_999},
+    ],
     "unknown_item": [
         {"position": 12, "sku": "MUG-OLD-04-LIMITED-EDITION-1998", "title": LONG, "units": 1},
         {"position": 12, "sku": "", "title": LONG, "units": 1},
