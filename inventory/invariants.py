@@ -17,6 +17,36 @@ INVARIANTS = [
             for bucket in BUCKETS
         ),
     ),
+    # What the world takes may leave less than nothing. What we promise may not: not below zero,
+    # and where it was below already, not lower. A fence gives its units first. A history with a
+    # hole in it proves nothing about what came before the hole was named.
+    Invariant(
+        "I2b",
+        "no promise was ever made of units that were not free at that moment",
+        """
+        SELECT last_id FROM (
+            SELECT max(id) AS last_id,
+                   (array_agg(free ORDER BY id DESC))[1] AS free_after,
+                   (array_agg(free - change ORDER BY id))[1] AS free_before
+            FROM (
+                SELECT id, level_id, cause, document, at, change,
+                       sum(change) OVER (PARTITION BY level_id ORDER BY id) AS free,
+                       max(id) FILTER (WHERE cause = 'repair' AND starts_with(document, 'mended:'))
+                           OVER (PARTITION BY level_id) AS mended
+                FROM (
+                    SELECT *, CASE
+                        WHEN bucket = 'on_hand' THEN delta
+                        WHEN bucket IN ('reserved', 'soft', 'fenced', 'safety', 'buffer')
+                            THEN -delta
+                        ELSE 0 END AS change
+                    FROM inventory_stockentry) entry
+            ) running
+            WHERE cause = 'reserve' AND (mended IS NULL OR id > mended)
+            GROUP BY level_id, document, at
+        ) promised
+        WHERE free_after < least(free_before, 0)
+        """,
+    ),
     Invariant(
         "I3",
         "reserved and soft equal the sums of the pending promises, those of bundles by their parts",
@@ -59,12 +89,16 @@ INVARIANTS = [
     ),
     Invariant(
         "I1b",
-        "no entry chain is broken: each entry starts where the one before ended",
+        "each entry starts where the one before ended, but for breaks that a repair has named",
         """
         SELECT id FROM (
-            SELECT id, before, lag(after) OVER (PARTITION BY level_id, bucket ORDER BY id) AS was
-            FROM inventory_stockentry) chain
-        WHERE was IS NOT NULL AND was <> before
+            SELECT *, coalesce(lag(after) OVER one, 0) AS was
+            FROM inventory_stockentry WINDOW one AS (PARTITION BY level_id, bucket ORDER BY id)
+        ) chain
+        WHERE was <> before AND NOT (cause = 'repair' AND starts_with(document, 'mended:'))
+          AND NOT EXISTS (SELECT 1 FROM inventory_stockentry m
+                          WHERE m.level_id = chain.level_id AND m.bucket = chain.bucket
+                            AND m.cause = 'repair' AND m.document = 'mended:' || chain.id)
         """,
     ),
     Invariant(
