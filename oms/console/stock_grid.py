@@ -17,7 +17,7 @@ from oms.orders.words import short
 
 PAGE = 50
 # A page holds this many cells at most: 60 locations show fewer items at a time.
-MOST_CELLS = 1500
+MOST_CELLS = 1200
 FEWEST_ROWS = 20
 
 

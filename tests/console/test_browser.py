@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import connections
 
+from oms.catalog.models import Item
 from oms.console.demo_logins import LOGINS
 from oms.exceptions.models import ExceptionCase
 from oms.exceptions.sweep import sweep
@@ -121,12 +122,56 @@ def test_every_page_of_the_menu_opens_without_a_complaint(browser, console, role
 @pytest.mark.parametrize(("theme", "size"), [("dark", (1440, 900)), ("light", (1024, 768))])
 def test_dark_and_narrow_pages_fit(browser, console, theme, size):
     visit = Visit(browser, console, "ops", color_scheme=theme, size=size)
-    for path in ("/", "/queue/", "/orders/", "/streams/", "/inventory/stocklevel/"):
+    mug = Item.objects.get(sku="mug").pk
+    for path in (
+        "/", "/queue/", "/orders/", "/streams/", "/inventory/stocklevel/", "/stock/",
+        f"/stock/{mug}/", "/stock/rules/", "/nearby/",
+    ):  # fmt: skip
         visit.open(path)
         assert theme in visit.page.evaluate("document.documentElement.className")
         wide = visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{path} is {wide} px too wide"
         visit.shoot(f"{theme}-{size[0]}{path.replace('/', '-').rstrip('-')}")
+    assert visit.wrong == []
+
+
+def test_a_formula_opens_on_hover_and_on_focus_inside_the_window(browser, console):
+    visit = Visit(browser, console, "support", size=(1024, 768))
+    page = visit.page
+    visit.open("/stock/")
+    shown = "cell => getComputedStyle(cell, '::after').display"
+    cell = page.locator(".stock-grid td.at a.cell").first
+    assert cell.evaluate(shown) == "none"
+    cell.hover()
+    assert cell.evaluate(shown) == "block"
+    page.mouse.move(0, 0)
+    assert cell.evaluate(shown) == "none"
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if cell.evaluate("cell => cell === document.activeElement"):
+            break
+    assert cell.evaluate(shown) == "block"
+    assert "= " in cell.get_attribute("aria-label")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1 >> text=can be sold")
+    assert visit.wrong == []
+
+
+def test_stock_is_corrected_without_any_script(browser, console):
+    visit = Visit(browser, console, "ops", java_script_enabled=False)
+    page = visit.page
+    mug = Item.objects.get(sku="mug")
+    before = sum(mug.levels.values_list("on_hand", flat=True))
+    visit.open(f"/stock/{mug.pk}/")
+    page.click("summary >> text=Correct on hand")
+    page.fill("#adjust-delta", "+3")
+    page.select_option("#adjust-reason", "found")
+    page.click("details[open] >> text=See what it changes")
+    page.wait_for_selector(".preview >> text=→")
+    assert sum(mug.levels.values_list("on_hand", flat=True)) == before
+    page.click(".preview >> text=Correct it by +3")
+    page.wait_for_selector(".says >> text=done")
+    assert sum(mug.levels.values_list("on_hand", flat=True)) == before + 3
     assert visit.wrong == []
 
 
@@ -215,6 +260,9 @@ def test_before_the_first_order_every_page_says_what_its_emptiness_means(browser
         ("/", "No order is in the flow."),
         ("/queue/", "No exception is open."),
         ("/streams/", "No stream has reported yet."),
+        ("/stock/", "No item is known yet"),
+        ("/stock/rules/", "Every channel is offered all that is free"),
+        ("/nearby/", "Type or scan an item"),
     ]:
         visit.open(path)
         assert says in visit.page.inner_text("main")

@@ -13,7 +13,11 @@ from tests.fulfillment.floor import routed_order
 
 pytestmark = pytest.mark.django_db
 
-OWN_PAGES = ["/", "/queue/", "/orders/", "/find/?q=1001", "/returns/", "/refunds/", "/streams/"]
+OWN_PAGES = [
+    "/", "/queue/", "/orders/", "/find/?q=1001", "/returns/", "/refunds/", "/streams/",
+    "/stock/", "/stock/?channel=web", "/nearby/", "/nearby/?code=mug&country=US", "/stock/rules/",
+    "/stock/rules/?tab=safety", "/keys/",
+]  # fmt: skip
 PLAIN_PAGES = [
     "/catalog/item/",
     "/inventory/location/",
@@ -41,7 +45,7 @@ MENUS = {
     "finance": [*WORK, "Refunds", "Write-backs"],
     "admin": [
         *WORK, "Returns", "Refunds", *STOCK, "Routing", "Streams", "Jobs", "Messages",
-        "Write-backs", "Audit and access",
+        "Write-backs", "API keys", "Audit and access",
     ],
 }  # fmt: skip
 
