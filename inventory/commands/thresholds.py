@@ -8,7 +8,7 @@ from inventory.publishing import tell_shop_of
 from oms.catalog.models import Item
 from oms.core.actor import Actor
 from oms.core.errors import Refused
-from oms.core.sql import fetch
+from oms.core.history import say_who
 
 LONGEST_CHANNEL = ChannelThreshold._meta.get_field("channel").max_length
 
@@ -36,7 +36,7 @@ def set_threshold(
     if location_id and not Location.objects.filter(pk=location_id, store_id=store_id).exists():
         raise Refused("This location does not exist in this shop.")
 
-    fetch(_SIGN, [str(actor)])
+    say_who(actor)
     about = {"channel": channel, "item_id": item_id, "location_id": location_id}
     rule, made = ChannelThreshold.objects.select_for_update().get_or_create(
         store_id=store_id, **about, defaults={"units": units}
@@ -54,7 +54,7 @@ def set_threshold(
 @transaction.atomic
 def remove_threshold(*, threshold_id: int, actor: Actor) -> None:
     """Take a rule away: the next wider one holds. Repeating it is quiet."""
-    fetch(_SIGN, [str(actor)])
+    say_who(actor)
     rule = ChannelThreshold.objects.select_for_update().filter(pk=threshold_id).first()
     if rule is None:
         return
@@ -71,13 +71,3 @@ def checked_channel(channel: str) -> str:
     if len(channel) > (LONGEST_CHANNEL or 0):
         raise Refused(f"The name of a channel has at most {LONGEST_CHANNEL} characters.")
     return channel
-
-
-# The history of a rule names who changed it, beside the request it came with if there was one.
-_SIGN = """
-SELECT set_config('pghistory.context_id', coalesce(nullif(
-           current_setting('pghistory.context_id', true), ''), gen_random_uuid()::text), true),
-       set_config('pghistory.context_metadata', (coalesce(nullif(
-           current_setting('pghistory.context_metadata', true), ''), '{}')::jsonb
-           || jsonb_build_object('actor', %s::text))::text, true)
-"""
