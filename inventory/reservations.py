@@ -202,6 +202,11 @@ class _Held:
         """The levels that really keep the units, with how many a unit of the promise takes."""
         return self.parts or [[self.level_id, 1]]
 
+    @property
+    def locks(self) -> list[int]:
+        """The levels to hold before it changes: those, and the one that its row names."""
+        return [self.level_id, *(level_id for level_id, _ in self.sources)]
+
 
 @together()
 def _end(endings: Sequence[_Ending], state: str, *, actor: Actor, cause: str) -> dict[int, Level]:
@@ -219,8 +224,11 @@ def _end(endings: Sequence[_Ending], state: str, *, actor: Actor, cause: str) ->
     if state == "consumed" and any(h.kind == "soft" for h in held):
         raise Refused("Units kept for a cart do not ship before an order is promised them.")
 
+    # Locked even if nothing is given back: a row that names a fence may be written below.
+    open_fences = _lock_fences({h.fence_id for h in held if h.fence_id})
+    if any(h.parts for h in held):
+        ledger.lock(id_ for h in held for id_ in h.locks)
     gives_back = state in ("released", "expired", "moved")
-    open_fences = _lock_fences({h.fence_id for h in held if h.fenced}) if gives_back else set()
     changes = []
     given_back: dict[int, int] = {}
     for h in held:
@@ -233,7 +241,7 @@ def _end(endings: Sequence[_Ending], state: str, *, actor: Actor, cause: str) ->
                 changes.append(Change(level_id, "on_hand", -units * each, left_as, document))
         # What came from the common stock goes first: as if fewer had been asked for.
         back = h.fenced - min(h.fenced, h.quantity - units)
-        if back and h.fence_id and h.fence_id in open_fences:
+        if gives_back and back and h.fence_id in open_fences:
             changes.append(Change(h.level_id, "fenced", back, cause, document))
             given_back[h.fence_id] = given_back.get(h.fence_id, 0) + back
     levels = ledger.post(changes, actor=actor)
@@ -258,11 +266,11 @@ def _lock_pending(reservation_ids: Iterable[int]) -> list[_Held]:
     ]
 
 
-def _lock_fences(fence_ids: set[int | None]) -> set[int]:
+def _lock_fences(fence_ids: set[int]) -> set[int]:
     """Lock these fences; return those that still stand."""
     if not fence_ids:
         return set()
-    rows = fetch(_LOCK_FENCES, [ints(id_ for id_ in fence_ids if id_)])
+    rows = fetch(_LOCK_FENCES, [ints(fence_ids)])
     return {id_ for id_, stands in rows if stands}
 
 
@@ -276,10 +284,10 @@ def _lock_for_exchange(held: Sequence[_Held], promises: Sequence[Promise]) -> No
             [p.channel for p in promises],
         ],
     )
-    sources = [level_id for h in held for level_id, _ in h.sources]
+    levels = [level_id for h in held for level_id in h.locks]
     for p in promises:
-        sources += [level_id for level_id, _ in p.parts] or [p.level_id]
-    ledger.lock(sources)
+        levels += [p.level_id, *(level_id for level_id, _ in p.parts)]
+    ledger.lock(levels)
 
 
 def _parts_at(store_id: int, location_id: int, parts: list[list[int]] | None) -> Parts:

@@ -40,7 +40,9 @@ BEGIN
     WHERE f.level_id = ANY(source) AND f.ended_at IS NULL
       AND f.channel IN (SELECT more->>'channel' FROM jsonb_array_elements(special) AS more)
     ORDER BY f.id FOR UPDATE;
-    PERFORM 1 FROM inventory_stocklevel v WHERE v.id = ANY(source) ORDER BY v.id FOR UPDATE;
+    -- A bundle's own level too: the row of the promise will name it.
+    PERFORM 1 FROM inventory_stocklevel v
+    WHERE v.id = ANY(source || levels) ORDER BY v.id FOR UPDATE;
 
     -- First from the channel's own fence, as far as it reaches; a bundle's parts never.
     SELECT array_agg(t.fence ORDER BY t.n), array_agg(t.from_fence ORDER BY t.n)
