@@ -324,6 +324,7 @@ def _facts(
         ],
         waits=answer.Waits(waits.created_at, waits.waits_for) if waits else None,
         cancelled_at=order.cancelled_at,
+        at_till=order.channel == "pos",
         duties=[answer.Duty(case.row.due_at, case.owner, case.row.team.name) for case in cases],
         owed=money.owed_total,
         moved=money.moved_total,

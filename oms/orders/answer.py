@@ -98,6 +98,7 @@ class Facts:
     sent: Sequence[Sent] = ()
     waits: Waits | None = None
     cancelled_at: datetime | None = None
+    at_till: bool = False
     duties: Sequence[Duty] = ()
     owed: Decimal = Decimal(0)
     moved: Decimal = Decimal(0)
@@ -196,14 +197,15 @@ def _sent(facts: Facts) -> list[_Clause]:
         _Clause(units, *_SENT[phase](words.short(place), on))
         for (phase, place, on), units in groups.items()
     ]
-    # Units that left without a parcel of ours, e.g. fulfilled in Shopify.
+    # Units that left without a parcel of ours: sold at a till, or fulfilled in Shopify.
     unseen = facts.total("shipped") + facts.total("returned") - sum(groups.values())
     if unseen > 0:
-        clauses.append(_Clause(unseen, "was sent without a tracking number", _SENT_UNSEEN))
+        clauses.append(_Clause(unseen, *(_SOLD if facts.at_till else _SENT_UNSEEN)))
     return _first_few(clauses, "more in other parcels")
 
 
-_SENT_UNSEEN = "were sent without a tracking number"
+_SENT_UNSEEN = "was sent without a tracking number", "were sent without a tracking number"
+_SOLD = "was sold over the counter", "were sold over the counter"
 _SENT = {
     "delivered": lambda place, on: (f"was delivered {on}", f"were delivered {on}"),
     "out": lambda place, on: (f"is out for delivery {on}", f"are out for delivery {on}"),

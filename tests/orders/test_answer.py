@@ -31,6 +31,16 @@ def test_an_order_that_just_came_in_is_about_to_be_routed():
     )
 
 
+def test_units_of_a_till_were_sold_over_the_counter_and_the_rest_is_sent_home():
+    assert answer(facts(line(shipped=2), at_till=True)) == (
+        "All 2 units were sold over the counter. Nothing for you to do."
+    )
+    text = answer(
+        facts(line(shipped=1, reserved=1), works=[Work("Leeds", "planned", 1)], at_till=True)
+    )
+    assert text.startswith("1 of 2 units was sold over the counter; 1 is reserved at Leeds")
+
+
 def test_a_single_unit_is_called_the_only_one():
     assert answer(facts(line(open=1))) == (
         "The only unit is about to be routed. Nothing for you to do."

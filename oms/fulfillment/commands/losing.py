@@ -65,6 +65,7 @@ def lose_missing(*, level_ids: Sequence[int], actor: Actor) -> Settled:
     locked_orders = {loss.order_id for loss in expected if loss.order_id}
     locked = {loss.reservation_id for loss in expected}
     lock_orders(locked_orders)
+    _route_again(locked_orders)
     _lock_promises(locked, level_ids)
 
     result = Settled(levels=sorted(set(level_ids)))
@@ -164,22 +165,30 @@ def _lose(found: Sequence[Loss], actor: Actor) -> None:
             if h.order_id is not None
         ]
     )
-    _route_again(with_line)
+    _stop_release_unless_planned({h.order_id for h in with_line if h.order_id})
 
 
-def _route_again(held: Sequence[_Held]) -> None:
-    for store_id in sorted({h.store_id for h in held}):
-        orders = sorted({h.order_id for h in held if h.store_id == store_id and h.order_id})
-        timers.start(store_id=store_id, kind="route", subject_ids=orders)
-        planned = {
-            row[0]
-            for row in fetch(
-                "SELECT order_id FROM fulfillment_fulfillmentorder"
-                " WHERE order_id = ANY(%s::bigint[]) AND state = 'planned'",
-                [ints(orders)],
-            )
-        }
-        timers.stop("release", [order_id for order_id in orders if order_id not in planned])
+def _route_again(order_ids: set[int]) -> None:
+    """Before any level is locked: a router holds these timers while it waits for levels."""
+    rows = fetch(
+        "SELECT store_id, array_agg(id ORDER BY id) FROM orders_order"
+        " WHERE id = ANY(%s::bigint[]) GROUP BY store_id ORDER BY store_id",
+        [ints(order_ids)],
+    )
+    for store_id, ids in rows:
+        timers.start(store_id=store_id, kind="route", subject_ids=ids)
+
+
+def _stop_release_unless_planned(order_ids: set[int]) -> None:
+    planned = {
+        row[0]
+        for row in fetch(
+            "SELECT order_id FROM fulfillment_fulfillmentorder"
+            " WHERE order_id = ANY(%s::bigint[]) AND state = 'planned'",
+            [ints(order_ids)],
+        )
+    }
+    timers.stop("release", sorted(order_ids - planned))
 
 
 def _held(reservation_ids: Mapping[int, object]) -> list[_Held]:

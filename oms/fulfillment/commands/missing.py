@@ -78,6 +78,8 @@ def short_pick(
     missing = _missing(line, found)
     shelves = _suspects(line, part_id, why)
 
+    # Before any level is locked: a router holds this timer while it waits for levels.
+    timers.start(store_id=work.store_id, kind="route", subject_ids=[work.order_id])
     document = f"work:{work.id}:{why.value}"
     reservations.release([(line.reservation_id, missing)], actor=actor, document=document)
     locked = ledger.lock(shelf.level_id for shelf in shelves)
@@ -124,7 +126,6 @@ def short_pick(
     )
     if nothing_left:
         timeline.record_many(events([work], "work.nothing_left", actor, {}))
-    timers.start(store_id=work.store_id, kind="route", subject_ids=[work.order_id])
     return read_line(work_line_id)
 
 
