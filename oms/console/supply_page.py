@@ -71,13 +71,18 @@ class Listing:
         """The list in a sentence."""
         if not self.open:
             return "Nothing is on its way."
-        late = "Nothing is late."
+        late, more = "Nothing is late.", ""
         if self.late:
-            verb = "supply is" if self.late == 1 else "supplies are"
-            wait = "1 order waits" if self.late_orders == 1 else f"{self.late_orders:,} orders wait"
-            late = f"{self.late:,} {verb} late and {wait} for what was promised."
-        soon = f"{self.soon:,} more due within 7 days bring {words.units(self.soon_units)}."
-        return f"{late} {soon}" if self.soon else late
+            late = "1 supply is late" if self.late == 1 else f"{self.late:,} supplies are late"
+            who = {0: "no order waits", 1: "1 order waits"}.get(
+                self.late_orders, f"{self.late_orders:,} orders wait"
+            )
+            late, more = f"{late}; {who} for what was promised.", " more"
+        if not self.soon:
+            return late
+        verb = "is" if self.soon == 1 else "are"
+        bring = words.units(self.soon_units)
+        return f"{late} {self.soon:,}{more} {verb} due within 7 days with {bring}."
 
 
 def listing(store: Store, tab: str, kind: str, number: int) -> Listing:

@@ -56,8 +56,8 @@ def test_the_list_says_what_is_late_and_what_comes_next(olga: Client) -> None:
 
     words = words_of(olga.get("/supply/"))
 
-    assert "1 supply is late and 1 order waits for what was promised." in words
-    assert "1 more due within 7 days bring 6 units." in words
+    assert "1 supply is late; 1 order waits for what was promised." in words
+    assert "1 more is due within 7 days with 6 units." in words
     assert words.index("PO-LATE") < words.index("PO-SOON")
     assert "2 days late" in words
     late = words_of(olga.get("/supply/?tab=late"))
@@ -138,8 +138,8 @@ def test_a_new_day_shows_every_affected_line_before_anything_is_saved(olga: Clie
     order = waiting_order(2)
 
     words = words_of(olga.get(f"/supply/{one.pk}/?day={LATER.isoformat()}&line="))
-    assert "1 line of 1 order move with it." in words
-    assert "1 customer know an earlier day" in words
+    assert "1 line of 1 order moves with it." in words
+    assert "1 customer knows an earlier day" in words
     assert order.name in words
     assert promised(order) == [(one.number, 2, SOON)]
 
