@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from inventory import backorders, expiry, presell, shop_numbers, standings, waiting
 from inventory.commands import count_review
+from inventory.feeds import applying
 from oms import flow, shortages, wiring
 from oms.core.actor import SWITCHYARD
 from oms.exceptions import sweep
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 BATCH = 100
 DRAIN_SECONDS = 50
 JOB_SECONDS = 120
+FEED_SECONDS = 20
 BELL_SECONDS = 30
 
 
@@ -66,6 +68,12 @@ def reconcile_orders() -> None:
     """Ask Shopify what changed lately, and take in what no message told us."""
     _answer("reconcile_orders")
     reconcile.reconcile_all()
+
+
+def apply_feeds() -> int:
+    """Apply stock feeds, a while at a time: the queue has others to serve."""
+    _answer("apply_feeds")
+    return applying.drain(FEED_SECONDS)
 
 
 def review_presell() -> None:

@@ -8,6 +8,7 @@ INVARIANTS  every room's invariants
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from inventory.feeds import applying
 from inventory.invariants import INVARIANTS as INVENTORY
 from oms import flow
 from oms.core import inbox, outbox, timers
@@ -89,6 +90,7 @@ JOBS: dict[str, Job] = {
     "mend_subscriptions": Job("sweep", every=300),
     "plan_counts": Job("sweep", every=60),
     "keep_counts": Job("sweep", lambda: timers.any_due("count") or timers.any_due("trust")),
+    "apply_feeds": Job("sweep", applying.any_due),
     "review_presell": Job("sweep", every=30),
     "end_promises": Job("sweep", every=30),
 }
