@@ -5,6 +5,8 @@ from django.urls import URLPattern, path
 
 from oms.console import (
     api_keys,
+    count,
+    counts,
     lookup,
     nearby,
     orders,
@@ -36,6 +38,8 @@ ROOMS = (
     supply,
     receiving,
     transfers,
+    counts,
+    count,
     streams,
     policies,
     api_keys,
