@@ -15,7 +15,7 @@ TERMS = {
     "threshold": "not offered in this channel",
     "counting": "not promised while being counted",
     "sets": "sets that the parts make",
-    "uncovered": "kept back beyond what stands there",
+    "uncovered": "of these kept back where nothing stands",
     "waiting": "for orders waiting to be routed",
     "part_waiting": "for others who wait for the parts",
 }
@@ -31,8 +31,8 @@ BUCKETS = {
     "incoming": "Incoming",
     "in_transit": "In transit",
 }
-# A space as wide as a digit: numbers stand below each other in any text.
-_DIGIT_SPACE = "\u2007"
+# Spaces as wide as a digit and as a comma: numbers stand below each other in any text.
+_DIGIT_SPACE, _COMMA_SPACE = "\u2007", "\u2008"
 
 
 # A question about no channel in particular has none of these.
@@ -53,19 +53,23 @@ def words_of(name: str, channel: str) -> str:
 def formula(head: str, terms: Sequence[tuple[str, int]], available: int, channel: str) -> str:
     """Every term on a line of its own, the sum last; zeros too, since together they prove it."""
     terms = asked_for(terms, channel)
-    width = max(len(f"{abs(units):,}") for _, units in (*terms, ("", available)))
+    widest = max((f"{abs(units):,}" for _, units in (*terms, ("", available))), key=len)
     lines = [head]
     for number, (name, units) in enumerate(terms):
-        sign = "−" if units < 0 or (number and not units) else ("+" if number else " ")
-        lines.append(f"{sign} {padded(abs(units), width)}  {words_of(name, channel)}")
-    sign = "−" if available < 0 else ""
+        sign = "−" if units < 0 or (number and not units) else ("+" if number else _DIGIT_SPACE)
+        lines.append(f"{sign} {padded(abs(units), widest)}  {words_of(name, channel)}")
     sold = f"can be sold in {channel}" if channel else "can be sold"
-    lines.append(f"= {sign}{padded(abs(available), width - len(sign))}  {sold}")
+    below = ", less than nothing" if available < 0 else ""
+    sign = "= −" if available < 0 else "="
+    lines.append(f"{sign} {padded(abs(available), widest)}  {sold}{below}")
     return "\n".join(lines)
 
 
-def padded(units: int, width: int) -> str:
-    return f"{units:,}".rjust(width, _DIGIT_SPACE)
+def padded(units: int, widest: str) -> str:
+    """The number, with as much room before it as the widest one takes."""
+    text = f"{units:,}"
+    room = widest[: len(widest) - len(text)]
+    return "".join(_COMMA_SPACE if char == "," else _DIGIT_SPACE for char in room) + text
 
 
 def number(units: int) -> str:

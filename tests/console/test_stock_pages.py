@@ -17,6 +17,7 @@ from inventory.models import ChannelThreshold, Reservation, RingFence, StockEntr
 from oms.catalog.models import BundlePart, Item
 from oms.console.exports import safe
 from oms.core.models import OutboxIntent
+from oms.core.sql import fetch
 from tests.cast import OLGA, make_item, make_location, make_order, make_store, stock
 from tests.console.people import signed_in, words_of
 from tests.fulfillment.floor import routed_order
@@ -49,7 +50,7 @@ def test_a_cell_says_every_term_and_the_sum():
     # A digit space pads the numbers, so that they stand below each other.
     assert plain.replace("\u2007", "").split("\n") == [
         "East",
-        "  60  on hand",
+        " 60  on hand",
         "− 0  promised to orders and transfers",
         "− 0  kept for carts, drafts and quotes",
         "− 6  safety stock",
@@ -324,7 +325,18 @@ def act(client, item: Item, name: str, **fields):
 
 @pytest.fixture
 def level() -> StockLevel:
+    # Ids of four digits and more: a thousands separator must not get into a form.
+    for table in ("stocklevel", "location", "ringfence", "channelthreshold"):
+        fetch(f"SELECT setval('inventory_{table}_id_seq', 1234567)")
     return stock(make_item(), make_location(), 10)
+
+
+def test_what_a_form_offers_is_what_its_command_takes(level):
+    page = signed_in("ops").get(f"/stock/{level.item_id}/").content.decode()
+    offered = re.findall(r'<option value="(\d+)"[^>]*>East, 10 on hand', page)
+    assert set(offered) == {str(level.pk)}
+    rules = signed_in("ops").get("/stock/rules/").content.decode()
+    assert f'<option value="{level.location_id}"' in rules
 
 
 def test_a_correction_shows_first_what_it_changes_and_changes_nothing(level):
@@ -395,8 +407,11 @@ def test_safety_fences_and_thresholds_are_set_and_ended_from_the_item(level):
     assert ChannelThreshold.objects.get().units == 4
     page = words_of(client.get(f"/stock/{item.pk}/"))
     assert "3 kept for b2b" in page and "4 held back from web" in page
-    act(client, item, "end_fence", fence=RingFence.objects.get().pk)
-    act(client, item, "end_threshold", threshold=ChannelThreshold.objects.get().pk)
+    text = client.get(f"/stock/{item.pk}/").content.decode()
+    (fence_id,) = re.findall(r'name="fence" value="([^"]+)"', text)
+    (rule_id,) = re.findall(r'name="threshold" value="([^"]+)"', text)
+    act(client, item, "end_fence", fence=fence_id)
+    act(client, item, "end_threshold", threshold=rule_id)
     level.refresh_from_db()
     assert level.fenced == 0 and not ChannelThreshold.objects.exists()
 
@@ -480,8 +495,8 @@ def test_nearby_answers_with_the_nearest_place_that_has_enough_and_a_map():
     assert client.get("/nearby/?code=%00&units=abc&purpose=x&country=%3C").status_code == 200
 
 
-def test_rules_are_set_found_and_removed_on_their_page():
-    level = stock(make_item("mug", barcode="4006381333931"), make_location(), 10)
+def test_rules_are_set_found_and_removed_on_their_page(level):
+    Item.objects.update(barcode="4006381333931")
     client, place = signed_in("ops"), level.location_id
     client.post("/stock/rules/thresholds/", {"channel": "web", "units": "5"})
     client.post(
@@ -496,8 +511,10 @@ def test_rules_are_set_found_and_removed_on_their_page():
     assert "b2b mug East 3 never Thu 31 Dec 2099 Olga" in fences
     assert "mug Mug East 2 10 5" in words_of(client.get("/stock/rules/?tab=safety"))
     assert "No rule fits" in words_of(client.get("/stock/rules/?tab=safety&text=vase"))
-    client.post("/stock/rules/thresholds/remove/", {"rule": ChannelThreshold.objects.get().pk})
-    client.post("/stock/rules/fences/end/", {"rule": RingFence.objects.get().pk})
+    for tab, address in [("thresholds", "thresholds/remove"), ("fences", "fences/end")]:
+        text = client.get(f"/stock/rules/?tab={tab}").content.decode()
+        (rule,) = re.findall(r'name="rule" value="([^"]+)"', text)
+        client.post(f"/stock/rules/{address}/", {"rule": rule})
     level.refresh_from_db()
     assert level.fenced == 0 and not ChannelThreshold.objects.exists()
 
