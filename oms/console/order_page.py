@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from inventory.models import SupplyPromise
 from oms.console.order_money import Money, read_money
 from oms.console.order_units import Bucket, Group, Stock, bucket_totals, unit_groups
 from oms.console.order_why import Why, read_why
@@ -197,6 +198,11 @@ def _stock(order: Order, timers: dict[str, Timer]) -> Stock:
         },
         release_at=timers["release"].due_at if "release" in timers else None,
         waits=timers.get("route"),
+        promises=list(
+            SupplyPromise.objects.filter(line__order=order, state=SupplyPromise.State.PENDING)
+            .select_related("supply_line__supply")
+            .order_by("promised_for", "pk")
+        ),
     )
 
 
@@ -323,6 +329,11 @@ def _facts(
             if units.get(parcel.pk)
         ],
         waits=answer.Waits(waits.created_at, waits.waits_for) if waits else None,
+        promised=[
+            answer.Promised(promise.quantity, promise.promised_for)
+            for promise in stock.promises
+            if promise.promised_for
+        ],
         cancelled_at=order.cancelled_at,
         at_till=order.channel == "pos",
         duties=[answer.Duty(case.row.due_at, case.owner, case.row.team.name) for case in cases],

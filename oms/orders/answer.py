@@ -5,7 +5,7 @@ A pure function from plain facts to one or two sentences. It promises nothing th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 
 from oms.orders import words
@@ -77,6 +77,14 @@ class Waits:
 
 
 @dataclass(slots=True, frozen=True)
+class Promised:
+    """Of the units that wait, those that a dated supply will bring."""
+
+    units: int
+    day: date
+
+
+@dataclass(slots=True, frozen=True)
 class Duty:
     """An open exception: who has it and until when. No owner means the team has it."""
 
@@ -97,6 +105,7 @@ class Facts:
     works: Sequence[Work] = ()
     sent: Sequence[Sent] = ()
     waits: Waits | None = None
+    promised: Sequence[Promised] = ()
     cancelled_at: datetime | None = None
     at_till: bool = False
     duties: Sequence[Duty] = ()
@@ -249,9 +258,19 @@ def _backordered(facts: Facts) -> list[_Clause]:
     if not waiting:
         return []
     units = sum(line.backordered for line in waiting)
+    clauses: list[_Clause] = []
+    for day in sorted({promise.day for promise in facts.promised}):
+        dated = min(sum(p.units for p in facts.promised if p.day == day), units)
+        if dated:
+            on = words.calendar_day(day, facts.now, facts.zone)
+            tail = f"promised for {on}, when new stock is due"
+            clauses.append(_Clause(dated, f"is {tail}", f"are {tail}"))
+            units -= dated
+    if not units:
+        return clauses
     name = f" ({words.short(waiting[0].title)})" if len(waiting) == 1 < len(facts.lines) else ""
     tail = f"{_why_waiting(facts) or ' for stock'}{name}"
-    return [_Clause(units, f"waits{tail}", f"wait{tail}")]
+    return [*clauses, _Clause(units, f"waits{tail}", f"wait{tail}")]
 
 
 def _why_waiting(facts: Facts) -> str:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from oms.orders.answer import Duty, Facts, Held, Line, Sent, Waits, Work, answer
+from oms.orders.answer import Duty, Facts, Held, Line, Promised, Sent, Waits, Work, answer
 
 NOW = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
 LONDON = ZoneInfo("Europe/London")
@@ -314,3 +314,23 @@ def test_right_to_left_names_are_isolated():
 
 def test_thousands_are_separated():
     assert answer(facts(line(open=12000))).startswith("All 12,000 units are about to be routed.")
+
+
+def test_units_promised_from_a_dated_supply_have_a_day_and_the_others_wait():
+    soon = NOW.date() + timedelta(days=7)
+    text = answer(
+        facts(
+            line(backordered=5),
+            promised=[Promised(2, soon), Promised(1, soon), Promised(1, NOW.date())],
+        )
+    )
+    on = f"{soon:%a} {soon.day} {soon:%b}"
+    assert text.startswith(
+        "1 of 5 units is promised for today, when new stock is due;"
+        f" 3 are promised for {on}, when new stock is due; 1 waits for stock."
+    )
+
+
+def test_all_units_promised_for_a_day_leave_nothing_waiting_without_one():
+    text = answer(facts(line(backordered=1), promised=[Promised(1, NOW.date() + timedelta(1))]))
+    assert text.startswith("The only unit is promised for tomorrow, when new stock is due.")
