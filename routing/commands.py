@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory import bundles, ledger, reservations
+from inventory import ledger, reservations
 from inventory.bundles import Recipe
 from inventory.reservations import Promise
 from inventory.waiting import wake_soon
@@ -85,11 +85,11 @@ def _route(store_id: int, order_ids: Sequence[int], actor: Actor, result: Routed
     places = facts.places(store_id)
     policy = facts.active_policy(store_id)
     items = {line.item_id for group in lines.values() for line in group}
-    recipes = bundles.recipes(items)
-    bundle_levels = _open_bundle_levels(store_id, recipes, places)
-    doubts = facts.doubts(policy, items, recipes)
+    special = shelves.specials(store_id, destinations, items)
+    bundle_levels = _open_bundle_levels(store_id, special.recipes, places)
+    doubts = facts.doubts(policy, items, special.recipes)
     for attempt in range(MOST_ATTEMPTS):
-        stock = shelves.look(store_id, destinations, items, recipes)
+        stock = shelves.look(store_id, items, special)
         stock.level_ids |= bundle_levels
         batch = _decide(destinations, lines, places, policy, stock, doubts, actor)
         try:

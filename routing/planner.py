@@ -73,7 +73,8 @@ class Plan:
     """Parcels to make, units nobody has, and a verdict per location.
 
     `served` says whether any location could ship there at all, stock aside. `exact` is False
-    when the search was cut off and a parcel less might have been possible.
+    when the search was cut off and a parcel less might have been possible. `way` is the sum of the
+    ways, as far as they count.
     """
 
     parcels: list[Parcel] = field(default_factory=list)
@@ -81,6 +82,7 @@ class Plan:
     verdicts: list[Verdict] = field(default_factory=list)
     served: bool = False
     exact: bool = True
+    way: float = 0.0
 
 
 def plan(question: Question, steps: Sequence[Step]) -> Plan:
@@ -114,6 +116,7 @@ def plan(question: Question, steps: Sequence[Step]) -> Plan:
     ways = [way_of[c.location_id] for c in kept]
 
     chosen, result.exact = cover(need, caps, ways)
+    result.way = sum(ways[n] for n in chosen)
     _allocate(question, result, items, need, caps, [(n, kept[n]) for n in chosen])
     _explain(result, kept, items, demand, caps, set(chosen), doubt)
     result.verdicts.sort(key=lambda v: v.location_id)

@@ -49,6 +49,16 @@ class Kept:
     spots: list[tuple[Spot, int, int]] = field(default_factory=list)
 
 
+@dataclass(slots=True, frozen=True)
+class Specials:
+    """What is not plain about a batch: its bundles, channels with fences, holders of kept units."""
+
+    recipes: dict[int, Recipe]
+    channels: Sequence[str]
+    # Whose units: the order they are for.
+    holders: Mapping[str, int]
+
+
 @dataclass(slots=True)
 class Shelves:
     """Stock as looked at without locks; whoever promises any of it is checked again."""
@@ -216,7 +226,7 @@ def settle(seen: Seen, ask: Callable[[Free], Asked]) -> Asked:
 
     def consider(offered: Free) -> None:
         asked = ask(offered)
-        heapq.heappush(plans, (_worth(*asked), next(numbers), offered, asked))
+        heapq.heappush(plans, (_worth(asked[1]), next(numbers), offered, asked))
 
     consider(seen.free)
     for _ in range(MOST_PLANS):
@@ -238,13 +248,12 @@ def settle(seen: Seen, ask: Callable[[Free], Asked]) -> Asked:
     return asked
 
 
-def _worth(question: Question, answer: Plan) -> tuple[int, int, float, int]:
+def _worth(answer: Plan) -> tuple[int, int, float, int]:
     """Fewest units that wait, fewest parcels, the shortest way, and lines in as few pieces."""
-    ways = {c.location_id: c.km or 0.0 for c in question.candidates}
     return (
         sum(units for _, units in answer.short),
         len(answer.parcels),
-        sum(ways[parcel.location_id] for parcel in answer.parcels),
+        answer.way,
         sum(len(parcel.units) for parcel in answer.parcels),
     )
 
@@ -253,26 +262,31 @@ def _offer(offered: Free, location_id: int, fewer: dict[int, int]) -> Free:
     return offered | {location_id: offered[location_id] | fewer}
 
 
-def look(
-    store_id: int,
-    orders: Sequence[Destination],
-    items: Iterable[int],
-    recipes: Mapping[int, Recipe],
-) -> Shelves:
-    """Read what these orders may be promised. Two queries, and one each for fences and carts."""
-    wanted = set(items) - set(recipes)
-    wanted |= {part_id for recipe in recipes.values() for part_id, _ in recipe}
-    shelves = Shelves(recipes=recipes)
+def specials(store_id: int, orders: Sequence[Destination], items: Iterable[int]) -> Specials:
+    """The one look that a batch without bundles, fences and carts pays for."""
+    channels = sorted({order.channel for order in orders})
+    holders = _holders(orders)
+    row = fetch(_ANY_SPECIAL, [ints(items), store_id, channels, store_id, list(holders)])[0]
+    bundled, fenced, kept = row
+    return Specials(
+        recipes=bundles.recipes(items) if bundled else {},
+        channels=channels if fenced else [],
+        holders=holders if kept else {},
+    )
+
+
+def look(store_id: int, items: Iterable[int], special: Specials) -> Shelves:
+    """Read what orders may be promised: one query, and one each for fences and carts."""
+    wanted = set(items) - set(special.recipes)
+    wanted |= {part_id for recipe in special.recipes.values() for part_id, _ in recipe}
+    shelves = Shelves(recipes=special.recipes)
     for level_id, item_id, location_id, units in ledger.free_units(wanted):
         shelves.free.setdefault(location_id, {})[item_id] = units
         shelves.level_ids[item_id, location_id] = level_id
-    channels = sorted({order.channel for order in orders})
-    holders = _holders(orders)
-    fenced, kept = fetch(_ANY_SPECIAL, [store_id, channels, store_id, list(holders)])[0]
-    if fenced:
-        _read_fences(shelves, store_id, channels, wanted)
-    if kept:
-        _read_kept(shelves, store_id, holders)
+    if special.channels:
+        _read_fences(shelves, store_id, special.channels, wanted)
+    if special.holders:
+        _read_kept(shelves, store_id, special.holders)
     return shelves
 
 
@@ -307,9 +321,9 @@ def _read_kept(shelves: Shelves, store_id: int, holders: Mapping[str, int]) -> N
         shelves.level_ids[item_id, location_id] = level_id
 
 
-# The one look that a batch without fences and carts pays for.
 _ANY_SPECIAL = """
-SELECT EXISTS (SELECT 1 FROM inventory_ringfence
+SELECT EXISTS (SELECT 1 FROM catalog_bundlepart WHERE bundle_id = ANY(%s::bigint[])),
+       EXISTS (SELECT 1 FROM inventory_ringfence
                WHERE store_id = %s AND channel = ANY(%s) AND ended_at IS NULL),
        EXISTS (SELECT 1 FROM inventory_reservation
                WHERE store_id = %s AND holder = ANY(%s) AND state = 'pending' AND line_id IS NULL)

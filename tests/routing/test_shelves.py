@@ -375,6 +375,7 @@ def test_a_batch_without_bundles_fences_and_carts_looks_once_more_and_no_further
     mug, east = make_item("mug").pk, make_location("east").pk
 
     with django_assert_num_queries(2):  # type: ignore[operator]
-        stand = shelves.look(order.store_id, wanted, [mug], {})
+        special = shelves.specials(order.store_id, wanted, [mug])
+        stand = shelves.look(order.store_id, [mug], special)
 
     assert stand.free == {east: {mug: 5}}
