@@ -1,10 +1,11 @@
-"""Whether our tables and the shop tell the same story of an order: units, money, nothing twice."""
+"""Whether our tables and the shop tell the same story: units, money, stock, nothing twice."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from inventory import shop_numbers
 from oms.core.sql import fetch
 
 Row = dict[str, Any]
@@ -39,6 +40,18 @@ GROUP BY o.remote_id, s.id
 _WORK_LEFT = """
 SELECT count(*) FROM fulfillment_fulfillmentorder
 WHERE state IN ('planned', 'released', 'picking', 'packed')
+"""
+
+_LEVELS = """
+SELECT v.id, i.sku, p.name FROM inventory_stocklevel v
+JOIN catalog_item i ON i.id = v.item_id AND i.tracked AND i.shopify_inventory_item_id IS NOT NULL
+JOIN inventory_location p ON p.id = v.location_id AND p.remote_id IS NOT NULL
+WHERE v.store_id = %s ORDER BY v.id
+"""
+_ASKED = """
+SELECT i.sku, sum(l.open + l.backordered + l.reserved + l.released)::int
+FROM orders_orderline l JOIN catalog_item i ON i.id = l.item_id
+WHERE l.store_id = %s AND l.ships GROUP BY i.sku
 """
 
 _REFUNDS = """
@@ -82,6 +95,40 @@ def differences(export: Sequence[Row]) -> list[str]:
             if here != there
         ]
         found += [f"{name}: the shop heard {event} twice" for event in _heard_twice(row)]
+    return found
+
+
+def stock_differences(store_id: int, export: Iterable[Row]) -> list[str]:
+    """One sentence for every number of a level in which the shop is not what it is to be.
+
+    `export` is what the local store answers to /sandbox/export?type=stock. For the time when all
+    is told: nothing waits in either direction.
+    """
+    theirs = {(row["item_id"], row["location_id"]): row for row in export}
+    levels = fetch(_LEVELS, [store_id])
+    ours = shop_numbers.of_levels(store_id=store_id, level_ids=[row[0] for row in levels])
+    found, committed = [], Counter[str]()
+    for level_id, sku, place in levels:
+        numbers = ours[level_id]
+        row = theirs[numbers.item or 0, numbers.location or 0]
+        committed[sku] += row["committed"]
+        shelf = row["on_hand"] - row["damaged"] - row["quality_control"]
+        free = row["available"] + row["safety_stock"]
+        pairs = [
+            ("on hand", numbers.known + numbers.own, shelf),
+            ("kept back", numbers.keeps(free=free), row["safety_stock"]),
+        ]
+        found += [
+            f"{sku} at {place}: {what} {here} here, {there} in the shop"
+            for what, here, there in pairs
+            if here != there
+        ]
+    asked: dict[str, int] = dict(fetch(_ASKED, [store_id]))
+    found += [
+        f"{sku}: {asked.get(sku, 0)} units in orders here, {units} in the shop"
+        for sku, units in committed.items()
+        if units != asked.get(sku, 0)
+    ]
     return found
 
 
