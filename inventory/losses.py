@@ -1,9 +1,9 @@
 """Who loses when units vanish: exactly the missing ones, by one rule, each with its reason.
 
-Soft promises give way first, then transfers, then orders: those without a promised date before
-those with one, a later date before an earlier, a lower priority before a higher, a younger order
-before an older, and work that is least far. What is picked or packed is in somebody's hands and
-never loses: if the shelf says less than that, a person has to look (detectors.STOCK_SHORT).
+Carts, drafts and quotes give way first, then transfers, then orders: those without a promised date
+before those with one, a later date before an earlier, a lower priority before a higher, a younger
+order before an older, and work that is least far. What is picked or packed is in somebody's hands
+and never loses: if the shelf says less than that, a person has to look (detectors.STOCK_SHORT).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -141,9 +141,9 @@ def _give_way(loser: Claim) -> str:
 
 
 def _rank(claim: Claim) -> int:
-    if claim.kind == SOFT:
-        return 0
-    return 1 if claim.order_id is None else 2
+    if claim.order_id is not None:
+        return 2
+    return 0 if claim.kind == SOFT else 1
 
 
 # What is compared, the first loses first, and why it was this one.
@@ -256,12 +256,20 @@ JOIN inventory_location p ON p.id = v.location_id
 LEFT JOIN {CROSSED} crossed ON true
 WHERE v.id = ANY(%s::bigint[]) ORDER BY v.id
 """  # noqa: S608  (our own SQL)
+# What a holder names as order:<id> is kept for that order until it is routed.
+ORDER_OF = """
+coalesce(l.order_id, CASE WHEN r.holder ~ '^order:[0-9]{1,18}$'
+                          THEN split_part(r.holder, ':', 2)::bigint END)
+"""
 # A bundle claims the levels of its parts, not its own. The date is what the customer was told.
-_CLAIMS = """
-SELECT t.level_id, r.id, r.quantity, t.each, r.kind, r.holder, l.order_id,
+_CLAIMS = f"""
+SELECT t.level_id, r.id, r.quantity, t.each, r.kind, r.holder, o.id,
        coalesce(o.name, r.holder), coalesce(o.priority, 0), o.placed_at,
-       (SELECT min(s.promised_for) FROM inventory_supplypromise s
-        WHERE s.line_id = r.line_id AND s.state IN ('pending', 'kept'))
+       (SELECT min(s.promised_for)
+        FROM orders_orderline told JOIN inventory_supplypromise s ON s.line_id = told.id
+        WHERE told.order_id = o.id AND s.state IN ('pending', 'kept')
+          AND CASE WHEN r.line_id IS NULL THEN told.item_id = v.item_id
+                   ELSE told.id = r.line_id END)
 FROM (
     SELECT level_id, id, 1 AS each FROM inventory_reservation
     WHERE level_id = ANY(%s::bigint[]) AND state = 'pending' AND parts IS NULL
@@ -271,7 +279,8 @@ FROM (
     WHERE b.state = 'pending' AND b.parts IS NOT NULL AND (part ->> 0)::bigint = ANY(%s::bigint[])
 ) t
 JOIN inventory_reservation r USING (id)
+JOIN inventory_stocklevel v ON v.id = r.level_id
 LEFT JOIN orders_orderline l ON l.id = r.line_id
-LEFT JOIN orders_order o ON o.id = l.order_id
+LEFT JOIN orders_order o ON o.id = {ORDER_OF}
 ORDER BY t.level_id, r.id
-"""
+"""  # noqa: S608  (our own SQL)

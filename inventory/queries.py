@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from inventory.losses import ORDER_OF
 from oms.core.sql import fetch
 
 
@@ -25,8 +26,8 @@ def lost_at(level_id: int, *, limit: int = 50) -> list[LostPromise]:
     return [LostPromise(*row) for row in fetch(_LOST, [level_id, level_id, limit])]
 
 
-_LOST = """
-SELECT l.order_id, coalesce(o.name, r.holder), r.quantity, r.reason, r.ended_at
+_LOST = f"""
+SELECT o.id, coalesce(o.name, r.holder), r.quantity, r.reason, r.ended_at
 FROM (
     SELECT * FROM inventory_reservation WHERE level_id = %s AND state = 'lost'
     UNION
@@ -38,6 +39,6 @@ FROM (
     WHERE v.id = %s
 ) r
 LEFT JOIN orders_orderline l ON l.id = r.line_id
-LEFT JOIN orders_order o ON o.id = l.order_id
-ORDER BY r.id DESC LIMIT %s
-"""
+LEFT JOIN orders_order o ON o.id = {ORDER_OF}
+ORDER BY r.ended_at DESC, r.id DESC LIMIT %s
+"""  # noqa: S608  (our own SQL)

@@ -141,6 +141,27 @@ def test_a_cart_loses_before_an_order_and_leaves_no_event():
     assert_sound()
 
 
+def test_units_that_came_in_for_a_waiting_order_count_as_its_own():
+    mug, east = make_item("mug"), make_location("east")
+    level = stock(mug, east, 3)
+    younger = routed(make_order(line("mug", 2), placed_at=NOON + timedelta(days=1)))
+    waiting = make_order(line("mug", 1), placed_at=NOON)
+    kept = Promise(
+        None, level.pk, 1, "supply:1", "soft", f"order:{waiting.pk}", now() + timedelta(hours=1)
+    )
+    reservations.reserve([kept], actor=OLGA)
+    level = counted(2)
+
+    assert lose(level) == [(younger.name, 1)]
+    level = counted(0)
+    assert lose(level) == [(younger.name, 1), (waiting.name, 1)]
+
+    assert len(sentences(waiting, "work.lost")) == 1
+    assert {row.order_id for row in lost_at(level.pk)} == {waiting.pk, younger.pk}
+    assert Timer.objects.filter(kind="supply", subject_id=waiting.pk).exists()
+    assert_sound()
+
+
 def test_who_would_lose_is_known_before_anything_is_posted():
     _, second, third = orders_at_east(1, 1, 1)
     level = StockLevel.objects.get()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from inventory import ledger, losses, reservations
+from inventory import backorders, ledger, losses, reservations
 from inventory.losses import Loss
 from inventory.publishing import tell_shop
 from oms.core import timers
@@ -161,7 +161,7 @@ def _lose(found: Sequence[Loss], actor: Actor) -> None:
                     "reason": by_promise[h.reservation_id][0].reason,
                 },
             )
-            for h in with_line
+            for h in held
             if h.order_id is not None
         ]
     )
@@ -169,14 +169,18 @@ def _lose(found: Sequence[Loss], actor: Actor) -> None:
 
 
 def _route_again(order_ids: set[int]) -> None:
-    """Before any level is locked: a router holds these timers while it waits for levels."""
-    rows = fetch(
+    """Before any level is locked: a router holds these timers while it waits for levels.
+
+    What came in for an order and is lost again needs a new promise from a dated supply.
+    """
+    rows: list[tuple[int, list[int]]] = fetch(
         "SELECT store_id, array_agg(id ORDER BY id) FROM orders_order"
         " WHERE id = ANY(%s::bigint[]) GROUP BY store_id ORDER BY store_id",
         [ints(order_ids)],
     )
     for store_id, ids in rows:
         timers.start(store_id=store_id, kind="route", subject_ids=ids)
+        backorders.start(dict.fromkeys(ids, store_id))
 
 
 def _stop_release_unless_planned(order_ids: set[int]) -> None:
@@ -193,17 +197,19 @@ def _stop_release_unless_planned(order_ids: set[int]) -> None:
 
 def _held(reservation_ids: Mapping[int, object]) -> list[_Held]:
     rows = fetch(
-        """
-        SELECT r.id, r.store_id, r.line_id, l.order_id, coalesce(nullif(l.sku, ''), l.title, ''),
+        f"""
+        SELECT r.id, r.store_id, r.line_id, {losses.ORDER_OF},
+               coalesce(nullif(l.sku, ''), l.title, nullif(i.sku, ''), i.title),
                f.id, w.id, coalesce(w.code, ''), coalesce(w.state, ''), p.name
         FROM inventory_reservation r
         JOIN inventory_stocklevel v ON v.id = r.level_id
+        JOIN catalog_item i ON i.id = v.item_id
         JOIN inventory_location p ON p.id = v.location_id
         LEFT JOIN orders_orderline l ON l.id = r.line_id
         LEFT JOIN fulfillment_fulfillmentorderline f ON f.reservation_id = r.id
         LEFT JOIN fulfillment_fulfillmentorder w ON w.id = f.fulfillment_order_id
         WHERE r.id = ANY(%s::bigint[]) ORDER BY r.id
-        """,
+        """,  # noqa: S608  (our own SQL)
         [ints(reservation_ids)],
     )
     return [_Held(*row) for row in rows]
