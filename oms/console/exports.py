@@ -82,7 +82,8 @@ def _xlsx(
     sheet.freeze_panes = "A2"
     sheet.append([_cell(sheet, word) for word in columns])
     for number, row in enumerate(rows, start=2):
-        if number > MOST_XLSX_ROWS:
+        if number == MOST_XLSX_ROWS:
+            sheet.append(["More rows than a sheet holds are left out: take the CSV."])
             break
         sheet.append([_cell(sheet, value) for value in row])
     file = tempfile.TemporaryFile()  # noqa: SIM115  (FileResponse closes it)

@@ -43,6 +43,7 @@ def stock(request: HttpRequest) -> HttpResponseBase:
         "after": after,
         "grid": stock_grid.read(store, asked, channel, after) if store else None,
         "channels": channels(store) if store else [],
+        "page_keys": "console/stock_keys.html",
     }
     return page(request, "console/stock.html", context)
 

@@ -152,6 +152,8 @@ def test_a_formula_opens_on_hover_and_on_focus_inside_the_window(browser, consol
             break
     assert cell.evaluate(shown) == "block"
     assert "= " in cell.get_attribute("aria-label")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.activeElement.closest('td').className") == "stay-2 num"
     page.keyboard.press("Enter")
     page.wait_for_selector("h1 >> text=can be sold")
     assert visit.wrong == []

@@ -15,6 +15,7 @@ from inventory.commands.thresholds import set_threshold
 from inventory.ledger import Change
 from inventory.models import ChannelThreshold, Reservation, RingFence, StockEntry, StockLevel
 from oms.catalog.models import BundlePart, Item
+from oms.console import exports
 from oms.console.exports import safe
 from oms.core.models import OutboxIntent
 from oms.core.sql import fetch
@@ -595,6 +596,14 @@ def test_the_ledger_as_a_file_holds_every_entry():
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1"])
 def test_text_that_a_spreadsheet_would_run_is_quoted(text):
     assert safe(text) == f"'{text}"
+
+
+def test_a_sheet_that_is_full_says_so(monkeypatch, rf):
+    monkeypatch.setattr(exports, "MOST_XLSX_ROWS", 3)
+    answer = exports.export(rf.get("/?format=xlsx"), "x", ["A"], [[1], [2], [3]])
+    sheet = load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active
+    values = [row[0].value for row in sheet]
+    assert values[:2] == ["A", 1] and "take the CSV" in values[2] and len(values) == 3
 
 
 def test_numbers_stay_numbers_in_a_file():
