@@ -70,6 +70,11 @@ class Differs:
         return self.counted - self.expected
 
     @property
+    def differs(self) -> str:
+        """+40 and −30."""
+        return f"{self.variance:+,}".replace("-", "−")
+
+    @property
     def after(self) -> int:
         """On hand once it is posted: now, and the difference of then."""
         return self.on_hand + self.variance

@@ -14,6 +14,7 @@ from inventory.commands import counting
 from inventory.commands.count_policy import set_count_policy
 from inventory.commands.counting import Opened
 from inventory.models import CountPolicy, CountSession, Location, Standing
+from inventory.trust import NEVER_POINTS
 from oms.console.access import may, needs
 from oms.console.acting import act, row_id, text_of, whole_number
 from oms.console.orders import whom_to_ask
@@ -27,6 +28,7 @@ from oms.core.sql import fetch
 COUNT, RULES = "console.count_stock", "console.edit_stock_rules"
 LISTED = 100
 AT_ONCE = 25
+TABS_SHOWN = 8
 TABS = {"plan": "To count", "trust": "Least trusted", "ended": "Ended"}
 
 
@@ -164,7 +166,9 @@ def _show(
     context = {
         "store": store,
         "day_word": day_word,
-        "places": [(place, due.get(place.pk, 0)) for place in places],
+        "places": (shown := [(place, due.get(place.pk, 0)) for place in places]),
+        "first_places": shown[:TABS_SHOWN],
+        "other_places": shown[TABS_SHOWN:],
         "here": here,
         "due_here": due.get(here.pk, 0) if here else 0,
         "tab": tab,
@@ -191,8 +195,11 @@ def _show(
 
 
 def least_trusted(place: Location) -> list[Standing]:
-    """The levels of a location whose numbers are believed least, each with its parts."""
-    rows = Standing.objects.filter(level__location=place, trust__lt=100)
+    """The levels of a location whose numbers are believed least, each with its parts.
+
+    That nobody ever counted a level is no news in a young shop: it alone does not list one.
+    """
+    rows = Standing.objects.filter(level__location=place, trust__lt=100 - NEVER_POINTS)
     return list(rows.select_related("level__item").order_by("trust", "level_id")[:LISTED])
 
 

@@ -39,6 +39,13 @@ STREAMS = {
     "stock": Stream(
         "Stock check", timedelta(hours=26), lambda facts: f"{facts.get('changed', 0):,} corrected"
     ),
+    "counts": Stream(
+        "Count plan",
+        timedelta(hours=26),
+        lambda facts: (
+            f"{facts.get('levels', 0):,} levels, {facts.get('pulled', 0):,} to count early"
+        ),
+    ),
     "subscriptions": Stream(
         "Webhook subscriptions", None, lambda facts: f"{len(facts.get('made_last', []))} made again"
     ),

@@ -191,7 +191,7 @@ def test_a_second_person_approves_and_the_first_cannot(olga: Client, mugs: Stock
     at = f"/counts/{session.pk}/"
     shown = words_of(olga.get(at))
     assert "1 of 1 lines waits for a second person." in shown
-    assert "8,731 8,700 -31" in shown
+    assert "8,731 8,700 −31" in shown
     assert "You submitted this count, so somebody else approves what differs." in shown
 
     form = {"do": "approve", "line": line.pk, f"reason-{line.pk}": "damaged"}
