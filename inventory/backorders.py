@@ -120,6 +120,14 @@ def look_again(item_ids: Iterable[int]) -> None:
     )
 
 
+def look_around() -> int:
+    """Start the timer of every order with units that wait, although a dated supply has room.
+
+    Nothing but a lost promise or a released hold should leave one: this is the net beneath.
+    """
+    return execute(_UNDATED, [TIMER])
+
+
 def trim(supply_line_ids: Iterable[int], *, reason: str, actor: Actor) -> None:
     """Give back what these lines can no longer keep; who was to get it last loses first.
 
@@ -252,6 +260,20 @@ def day_words(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b %Y}"
 
 
+_UNDATED = f"""
+INSERT INTO core_timer (store_id, kind, subject_id, due_at)
+SELECT DISTINCT l.store_id, %s, l.order_id, now()
+FROM ({presell.ROOM}) AS room
+JOIN orders_orderline l ON l.item_id = room.item_id AND l.backordered > 0
+JOIN orders_order o ON o.id = l.order_id AND o.ship_country = ANY(room.ships_to)
+WHERE room.units > 0 AND l.backordered > coalesce((
+    SELECT sum(p.quantity) FROM inventory_supplypromise p
+    WHERE p.line_id = l.id AND p.state = 'pending'), 0)
+  AND NOT EXISTS (SELECT 1 FROM inventory_reservation r
+                  WHERE r.store_id = l.store_id AND r.holder = 'order:' || l.order_id
+                    AND r.state = 'pending' AND r.line_id IS NULL)
+ORDER BY l.order_id ON CONFLICT (kind, subject_id) DO NOTHING
+"""  # noqa: S608  (our own SQL)
 _SETTLED = """
 DELETE FROM core_timer WHERE id IN (
     SELECT t.id FROM core_timer t JOIN unnest(%s::bigint[], %s::text[]) AS seen(subject, version)

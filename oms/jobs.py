@@ -77,8 +77,9 @@ def apply_feeds() -> int:
 
 
 def review_presell() -> None:
-    """Turn preselling on or off where stock or the days of supply have changed."""
+    """Promise what dated supply has room for; turn preselling on or off where facts changed."""
     _answer("review_presell")
+    backorders.look_around()
     presell.review(actor=SWITCHYARD)
 
 

@@ -199,11 +199,18 @@ def _close(supply: Supply, lines: Mapping[int, SupplyLine], actor: Actor) -> Non
     if supply.kind == Supply.Kind.TRANSFER:
         keep_back(lines.values())
         kept = fetch(
-            "SELECT id, quantity FROM inventory_reservation"
-            " WHERE store_id = %s AND holder = %s AND state = 'pending' AND line_id IS NULL",
+            "SELECT id, quantity, level_id FROM inventory_reservation WHERE store_id = %s"
+            " AND holder = %s AND state = 'pending' AND line_id IS NULL ORDER BY id FOR UPDATE",
             [supply.store_id, f"transfer:{supply.pk}"],
         )
-        levels = reservations.release(kept, actor=actor, document=document_of(supply))
+        # The shelves of both ends at once: see transfers.ship.
+        arriving = ledger.open_levels(
+            (supply.store_id, item_id, supply.destination_id) for item_id in lines
+        )
+        ledger.lock([*(level_id for *_, level_id in kept), *arriving.values()])
+        levels = reservations.release(
+            [row[:2] for row in kept], actor=actor, document=document_of(supply)
+        )
         if levels:
             wake_soon(supply.store_id, [level.item_id for level in levels.values()])
     for line in lines.values():

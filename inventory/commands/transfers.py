@@ -120,7 +120,11 @@ def ship(*, supply_id: int, actor: Actor, units: Mapping[int, int] | None = None
                 f"Only {here:,} × {sku} are kept for {supply.number}; plan the rest anew."
             )
     level_of = {item_id: promises[0].level_id for item_id, promises in kept.items()}
-    locked = ledger.lock(level_of[item_id] for item_id in leaving)
+    # The shelves of both ends at once, so that two transfers that cross do not wait in a circle.
+    arriving = ledger.open_levels(
+        (supply.store_id, item_id, supply.destination_id) for item_id in leaving
+    )
+    locked = ledger.lock([*(level_of[item_id] for item_id in leaving), *arriving.values()])
     for item_id, count in leaving.items():
         there = locked[level_of[item_id]].on_hand
         if count > there:
@@ -188,9 +192,10 @@ def holder_of(supply: Supply) -> str:
 
 
 def _kept(supply: Supply) -> dict[int, list[Reservation]]:
-    """What is still reserved at the origin, by item. Shortages there may have taken some."""
+    """Lock what is still reserved at the origin, by item. Shortages there may have taken some."""
     pending = (
-        Reservation.objects.filter(
+        Reservation.objects.select_for_update(of=("self",))
+        .filter(
             store_id=supply.store_id,
             holder=holder_of(supply),
             line=None,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from inventory import backorders
 from inventory.commands import slips, supply
 from inventory.commands.supply import Ordered
 from inventory.models import Presell, Supply, SupplyPromise
@@ -326,3 +327,17 @@ def test_an_item_with_free_stock_is_not_presold() -> None:
 
     assert not presold()
     assert intents() == 0
+
+
+def test_an_order_whose_promise_was_forgotten_is_found_again() -> None:
+    one = purchase(10, cap=5)
+    order = waiting_order(2)
+    backorders.end([(SupplyPromise.objects.get().pk, 2)], "released")
+    assert promised(order) == []
+
+    assert backorders.look_around() == 1
+    assert backorders.look_around() == 0
+    route()
+
+    assert promised(order) == [(one.number, 2, SOON)]
+    assert backorders.look_around() == 0
