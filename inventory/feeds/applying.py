@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from inventory import ledger
-from inventory.feeds import weighing
+from inventory.feeds import staging, weighing
 from inventory.feeds.weighing import Weighed
 from inventory.ledger import Change
 from inventory.models import FeedChunk, FeedRow, StockFeed
@@ -71,9 +71,7 @@ def apply_chunk(store_id: int, floors: dict[int, int]) -> int:
     )
     chunk = FeedChunk.objects.select_for_update().get(pk=chunk_id)
 
-    rows = weighing.weigh(asked)
-    if feed.kind != StockFeed.Kind.DELTA:
-        execute(_MARK_UNCHANGED, asked)
+    rows = [Weighed(*row) for row in fetch(_WEIGH_AND_MARK, asked)]
     rows = _post(feed, asked, rows)
     _note(feed, chunk, rows)
 
@@ -122,25 +120,25 @@ def _post(feed: StockFeed, asked: dict[str, object], rows: list[Weighed]) -> lis
 
 def _note(feed: StockFeed, chunk: FeedChunk, rows: Sequence[Weighed]) -> None:
     """Write down what came of the rows that the report keeps, and of those that came out new."""
-    numbers, outcomes, deltas, reasons = [], [], [], []
-    for row in rows:
-        numbers.append(row.number)
-        outcomes.append(Outcome.APPLIED if row.outcome == Outcome.GOOD else row.outcome)
-        deltas.append(row.delta if abs(row.delta) < weighing.MOST_ON_HAND else None)
-        reasons.append(row.reason)
-    execute(
-        _REPORT,
-        {
-            "feed": feed.pk,
-            "chunk": chunk.pk,
-            "first": min(chunk.numbers),
-            "last": max(chunk.numbers),
-            "numbers": ints(numbers),
-            "outcomes": outcomes,
-            "deltas": deltas,
-            "reasons": reasons,
-        },
-    )
+    told = {row.number for row in rows}
+    numbers = [number for number in chunk.numbers if number not in told]
+    # What is not named any more came out unchanged meanwhile.
+    execute(_UNCHANGED, [feed.pk, min(chunk.numbers), max(chunk.numbers), ints(numbers)])
+    if not rows:
+        return
+    columns = {
+        "feed": feed.pk,
+        "numbers": ints(row.number for row in rows),
+        "outcomes": [
+            Outcome.APPLIED if row.outcome == Outcome.GOOD else row.outcome for row in rows
+        ],
+        "deltas": [row.delta if abs(row.delta) < weighing.MOST_ON_HAND else None for row in rows],
+        "reasons": [row.reason for row in rows],
+    }
+    known = {row[0] for row in fetch(_KNOWN, columns)}
+    if new := told - known:
+        most = staging.MOST_KEPT
+        execute(_NEW, columns | {"chunk": chunk.pk, "new": ints(new), "most": most})
 
 
 def _count(feed: StockFeed, chunk: FeedChunk, rows: Sequence[Weighed]) -> None:
@@ -184,12 +182,15 @@ SET source_time = excluded.source_time, feed_id = excluded.feed_id
 WHERE inventory_feedmark.source_time <= excluded.source_time
 """
 # Numbers that agree are remembered too: an older file must not land after them.
-_MARK_UNCHANGED = f"""
-INSERT INTO inventory_feedmark (level_id, source, source_time, feed_id)
-SELECT level_id, %(source)s::text, %(at)s::timestamptz, %(feed)s
-FROM ({weighing.JUDGED}) judged
-WHERE outcome = 'unchanged' AND tells AND level_id IS NOT NULL ORDER BY level_id
-{_MARKED}
+_WEIGH_AND_MARK = f"""
+WITH judged AS MATERIALIZED ({weighing.JUDGED}), marked AS (
+    INSERT INTO inventory_feedmark (level_id, source, source_time, feed_id)
+    SELECT level_id, %(source)s::text, %(at)s::timestamptz, %(feed)s FROM judged
+    WHERE outcome = 'unchanged' AND tells AND level_id IS NOT NULL AND %(kind)s::text <> 'delta'
+    ORDER BY level_id
+    {_MARKED}
+)
+SELECT {weighing.COLUMNS} FROM judged WHERE outcome <> 'unchanged' ORDER BY number
 """  # noqa: S608  (names of our own columns)
 _MARK = f"""
 INSERT INTO inventory_feedmark (level_id, source, source_time, feed_id)
@@ -211,36 +212,36 @@ FROM (
 ) k
 WHERE c.id = %(chunk)s
 """
-# Rows of the dry run move on; a good one that is not named came out unchanged meanwhile. A row that
-# was unchanged then and is not now was not kept, so it is added with its codes.
-_REPORT = """
-WITH told AS (
-    SELECT * FROM unnest(%(numbers)s::int[], %(outcomes)s::text[], %(deltas)s::int[],
-                         %(reasons)s::text[]) AS t(number, outcome, delta, reason)
-), kept AS (
-    UPDATE inventory_feedrow r
-    SET outcome = coalesce(t.outcome, 'unchanged'), delta = coalesce(t.delta, 0),
-        reason = coalesce(t.reason, '')
-    FROM (SELECT q.id, told.* FROM inventory_feedrow q LEFT JOIN told ON told.number = q.number
-          WHERE q.feed_id = %(feed)s AND q.outcome IN ('good', 'held', 'stale', 'not_ours')
-            AND q.number BETWEEN %(first)s AND %(last)s
-            AND q.number IN (SELECT unnest(numbers) FROM inventory_feedchunk
-                             WHERE id = %(chunk)s)) t
-    WHERE r.id = t.id
-    RETURNING r.number
-)
+_UNCHANGED = """
+UPDATE inventory_feedrow SET outcome = 'unchanged', delta = 0, reason = ''
+WHERE feed_id = %s AND outcome IN ('good', 'held', 'stale', 'not_ours')
+  AND number BETWEEN %s AND %s AND number = ANY(%s::int[])
+"""
+_TOLD = """
+unnest(%(numbers)s::int[], %(outcomes)s::text[], %(deltas)s::int[], %(reasons)s::text[])
+AS t(number, outcome, delta, reason)
+"""
+_KNOWN = f"""
+UPDATE inventory_feedrow r SET outcome = t.outcome, delta = t.delta, reason = t.reason
+FROM {_TOLD}
+WHERE r.feed_id = %(feed)s AND r.outcome IN ('good', 'held', 'stale', 'not_ours')
+  AND r.number = t.number
+RETURNING r.number
+"""  # noqa: S608  (names of our own columns)
+# A row that was unchanged in the dry run and is not now was not kept; it is added with its codes.
+_NEW = f"""
 INSERT INTO inventory_feedrow
        (feed_id, number, sku, place, said, level_id, units, delta, outcome, reason)
-SELECT %(feed)s, told.number, i.sku, p.name, coalesce(t.units::text, ''), v.id, t.units,
-       told.delta, told.outcome, told.reason
-FROM told
-JOIN (SELECT u.* FROM inventory_feedchunk c, unnest(c.numbers, c.items, c.locations, c.units)
-             AS u(number, item_id, location_id, units) WHERE c.id = %(chunk)s) t USING (number)
-JOIN catalog_item i ON i.id = t.item_id
-JOIN inventory_location p ON p.id = t.location_id
-LEFT JOIN inventory_stocklevel v ON v.item_id = t.item_id AND v.location_id = t.location_id
-WHERE told.number NOT IN (SELECT number FROM kept)
+SELECT %(feed)s, t.number, i.sku, p.name, coalesce(c.units::text, ''), v.id, c.units,
+       t.delta, t.outcome, t.reason
+FROM {_TOLD}
+JOIN (SELECT u.* FROM inventory_feedchunk k, unnest(k.numbers, k.items, k.locations, k.units)
+             AS u(number, item_id, location_id, units) WHERE k.id = %(chunk)s) c
+     ON c.number = t.number
+JOIN catalog_item i ON i.id = c.item_id
+JOIN inventory_location p ON p.id = c.location_id
+LEFT JOIN inventory_stocklevel v ON v.item_id = c.item_id AND v.location_id = c.location_id
+WHERE t.number = ANY(%(new)s::int[])
   AND NOT EXISTS (SELECT 1 FROM inventory_feedrow q
-                  WHERE q.feed_id = %(feed)s AND q.outcome = told.outcome
-                  OFFSET 99999 LIMIT 1)
-"""
+                  WHERE q.feed_id = %(feed)s AND q.outcome = t.outcome OFFSET %(most)s - 1 LIMIT 1)
+"""  # noqa: S608  (names of our own columns)

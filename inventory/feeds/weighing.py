@@ -65,9 +65,9 @@ def params(
     }
 
 
-def weigh(asked: dict[str, Any], *, only: Sequence[int] | None = None) -> list[Weighed]:
-    """The rows of a chunk that are not unchanged; of `only` these numbers when given."""
-    rows = fetch(_CHANGING, asked | {"only": None if only is None else ints(only)})
+def weigh(asked: dict[str, Any], *, only: Sequence[int]) -> list[Weighed]:
+    """Of these rows of a chunk the ones that are not unchanged."""
+    rows = fetch(_CHANGING, asked | {"only": ints(only)})
     return [Weighed(*row) for row in rows]
 
 
@@ -155,7 +155,7 @@ JUDGED = f"""
 SELECT judged.*, {_REASON} AS reason
 FROM (SELECT *, {_OUTCOME} AS outcome FROM ({_WEIGHED}) weighed) judged
 """  # noqa: S608  (names of our own columns)
+COLUMNS = "number, item_id, location_id, level_id, delta, safety_delta, tells, outcome, reason"
 _CHANGING = f"""
-SELECT number, item_id, location_id, level_id, delta, safety_delta, tells, outcome, reason
-FROM ({JUDGED}) judged WHERE outcome <> 'unchanged' ORDER BY number
+SELECT {COLUMNS} FROM ({JUDGED}) judged WHERE outcome <> 'unchanged' ORDER BY number
 """  # noqa: S608  (names of our own columns)
