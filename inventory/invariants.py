@@ -24,27 +24,23 @@ INVARIANTS = [
         "I2b",
         "no promise was ever made of units that were not free at that moment",
         """
-        SELECT last_id FROM (
-            SELECT max(id) AS last_id,
-                   (array_agg(free ORDER BY id DESC))[1] AS free_after,
-                   (array_agg(free - change ORDER BY id))[1] AS free_before
+        SELECT e.id FROM (
+            SELECT id, promise, sum(change) OVER (PARTITION BY level_id ORDER BY id) AS free
             FROM (
-                SELECT id, level_id, cause, document, at, change,
-                       sum(change) OVER (PARTITION BY level_id ORDER BY id) AS free,
-                       max(id) FILTER (WHERE cause = 'repair' AND starts_with(document, 'mended:'))
-                           OVER (PARTITION BY level_id) AS mended
-                FROM (
-                    SELECT *, CASE
-                        WHEN bucket = 'on_hand' THEN delta
-                        WHEN bucket IN ('reserved', 'soft', 'fenced', 'safety', 'buffer')
-                            THEN -delta
-                        ELSE 0 END AS change
-                    FROM inventory_stockentry) entry
-            ) running
-            WHERE cause = 'reserve' AND (mended IS NULL OR id > mended)
-            GROUP BY level_id, document, at
-        ) promised
-        WHERE free_after < least(free_before, 0)
+                SELECT id, level_id,
+                       cause = 'reserve' AND bucket IN ('reserved', 'soft') AS promise,
+                       CASE bucket WHEN 'on_hand' THEN delta ELSE -delta END AS change
+                FROM inventory_stockentry
+                WHERE bucket IN ('on_hand', 'reserved', 'soft', 'fenced', 'safety', 'buffer')
+            ) entry
+        ) running JOIN inventory_stockentry e ON e.id = running.id
+        WHERE promise AND free < 0
+          AND (SELECT sum(m.delta) FROM inventory_stockentry m
+               WHERE m.level_id = e.level_id AND m.id <= e.id AND m.cause = 'reserve'
+                 AND m.document = e.document AND m.at = e.at) > 0
+          AND NOT EXISTS (SELECT 1 FROM inventory_stockentry m
+                          WHERE m.level_id = e.level_id AND m.id > e.id AND m.cause = 'repair'
+                            AND starts_with(m.document, 'mended:'))
         """,
     ),
     Invariant(
