@@ -56,6 +56,8 @@ class Finding:
 
 def record(findings: Sequence[Finding]) -> list[int]:
     """Open a difference for each, or bring the open one up to date; return the ids in order."""
+    if not findings:
+        return []
     rows = fetch(
         _RECORD,
         [

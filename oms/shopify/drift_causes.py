@@ -37,8 +37,10 @@ class UnderWay:
 
 def under_way(store_id: int, level_ids: Sequence[int], *, quiet: timedelta) -> dict[int, UnderWay]:
     """What is under way at these levels, the youngest of it first; quiet levels are absent."""
-    ids = ints(level_ids)
     found: dict[int, UnderWay] = {}
+    if not level_ids:
+        return found
+    ids = ints(level_ids)
     for level_id, cause, since, facts in fetch(
         _UNDER_WAY, {"store": store_id, "ids": ids, "quiet": quiet}
     ):

@@ -30,7 +30,7 @@ from oms.shopify.client import Client, payload_of
 from oms.shopify.documents import document
 from oms.shopify.gids import gid
 from oms.shopify.outcomes import Answer, CallFailed, OutcomeUnknown, Rejected
-from oms.shopify.push import settle
+from oms.shopify.push import hold_one, settle
 from oms.shopify.remote_stock import RemoteLevel, read_some
 
 # The number had changed; or it had when this was sent before, and that answer was lost.
@@ -166,7 +166,7 @@ def _send(client: Client, intent: Intent, level: ShopNumbers, step: Step) -> boo
     )
     if not _went_through(answer, "set"):
         return False
-    _note_told(level, step)
+    _note_told(intent, level, step)
     return _went_through(answer, "move")
 
 
@@ -176,7 +176,7 @@ def _send_set(client: Client, intent: Intent, level: ShopNumbers, step: Step) ->
     )
     if not _went_through(answer, _SET):
         return False
-    _note_told(level, step)
+    _note_told(intent, level, step)
     return True
 
 
@@ -191,9 +191,12 @@ def _went_through(answer: Answer, root: str) -> bool:
     return True
 
 
-def _note_told(level: ShopNumbers, step: Step) -> None:
-    told = Coalesce("published", 0) + step.told
-    StockLevel.objects.filter(pk=level.id).update(published=told)
+def _note_told(intent: Intent, level: ShopNumbers, step: Step) -> None:
+    # Whoever slept past the lease finds that its successor sent the same step, and noted it.
+    hold_one(intent)
+    StockLevel.objects.annotate(told=Coalesce("published", 0)).filter(
+        pk=level.id, told=step.before
+    ).update(published=step.after)
 
 
 def _set_input(level: ShopNumbers, step: Step) -> dict[str, Any]:

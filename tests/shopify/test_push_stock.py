@@ -143,6 +143,35 @@ def test_a_worker_that_died_after_sending_does_not_tell_it_twice(live: Live, mon
     assert level(live).published == 7
 
 
+def test_a_worker_that_slept_past_its_lease_notes_nothing_twice(live: Live, monkeypatch):
+    """It wakes after its successor has told the same: Shopify counts it once, and so do we."""
+    change(live, 5)
+    asleep = iter([True])
+
+    def sleep(name):
+        if name == "shopify.stock.before_send" and next(asleep, False):
+            outbox_expire()
+            live.push()
+
+    monkeypatch.setattr(push_stock, "failpoint", sleep)
+    live.push()
+    live.push_all()
+    assert live.available("mug", "east")["available"] == 15
+    assert level(live).published == 5
+
+
+def test_an_older_change_never_lands_after_a_newer_one(live: Live):
+    keep(live, 4)
+    (older,) = outbox.claim(limit=1, lease_seconds=60)
+    keep(live, 1)
+    live.push()
+    assert live.intent("inventory.publish").state == "waiting"
+    assert shown(live) == (10, 0, 10)
+    outbox.retry(older, reason="slow", retry_in_seconds=0)
+    live.push_all()
+    assert shown(live) == (9, 1, 10)
+
+
 def outbox_expire() -> None:
     OutboxIntent.objects.filter(state="sending").update(lease_until="2020-01-01T00:00Z")
 
