@@ -16,6 +16,7 @@ from oms.core.errors import Refused
 SCOPES = {
     "stock.read": "Read availability, stock history and where an item is near",
     "stock.reserve": "Hold units for a cart, draft or quote, and let go of them",
+    "stock.count": "Count: read open counts, and send what was counted",
     "stock.feed": "Send stock numbers",
     "supply.write": "Send purchase orders",
 }
