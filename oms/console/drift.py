@@ -108,7 +108,7 @@ def _show(
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else "open"
     found = _found(store, tab, request.GET.get("before", "")) if store else None
-    if one is None and found and found.rows and tab == "open":
+    if one is None and found and found.rows:
         one = found.rows[0]
     can_change = may(request.user, CHANGE)
     context: dict[str, Any] = {
