@@ -19,7 +19,7 @@ from inventory.ledger import Change
 from inventory.models import Standing
 from inventory.publishing import tell_shop
 from inventory.trust import WINDOW_DAYS, Counted, Facts, Part, Short, buffer_units, score
-from inventory.waiting import wake_waiting
+from inventory.waiting import wake_soon
 from oms.core import clock, streams, timers
 from oms.core.actor import SWITCHYARD, Actor
 from oms.core.models import Store, StreamMark
@@ -129,7 +129,7 @@ def refresh(
         return Refreshed()
     now = now or clock.now()
     judged = [_judge(level) for level in _read(store_id, level_ids, abc, now)]
-    buffers = _set_buffers([j for j in judged if j.level.countable], actor)
+    buffers = _set_buffers(store_id, [j for j in judged if j.level.countable], actor)
     _keep(store_id, judged, now)
     return Refreshed(len(judged), sum(j.due.pulled for j in judged), buffers)
 
@@ -150,7 +150,7 @@ def _judge(level: Level) -> Judged:
     return Judged(level, trust, parts, next_count)
 
 
-def _set_buffers(judged: Sequence[Judged], actor: Actor) -> int:
+def _set_buffers(store_id: int, judged: Sequence[Judged], actor: Actor) -> int:
     """Bring buffers to what the scores ask for, by the number that is there under the lock."""
     off = {
         j.level.id: j.trust
@@ -167,7 +167,7 @@ def _set_buffers(judged: Sequence[Judged], actor: Actor) -> int:
     changes = [change for change in changes if change.delta]
     after = ledger.post(changes, actor=actor)
     tell_shop(after.values(), actor=actor)
-    wake_waiting(after[c.level_id].item_id for c in changes if c.delta < 0)
+    wake_soon(store_id, [after[c.level_id].item_id for c in changes if c.delta < 0])
     return len(changes)
 
 

@@ -13,7 +13,7 @@ from inventory.commands.counting import CORRECTIONS, State, end, lock_session, t
 from inventory.ledger import Change
 from inventory.models import CountLine, CountSession
 from inventory.publishing import tell_shop
-from inventory.waiting import wake_waiting
+from inventory.waiting import wake_soon
 from oms.core import timers
 from oms.core.actor import Actor
 from oms.core.errors import Refused
@@ -181,7 +181,8 @@ def _post_piece(session: CountSession, actor: Actor) -> None:
         thaw(session, level_ids)
         standings.refresh(store_id=session.store_id, level_ids=level_ids)
         tell_shop(after.values(), actor=actor)
-        wake_waiting(after[level_id].item_id for level_id, delta in differing.items() if delta > 0)
+        more = [after[level_id].item_id for level_id, delta in differing.items() if delta > 0]
+        wake_soon(session.store_id, more)
         if len(rows) < PIECE:
             session.state = State.POSTED
             session.save(update_fields=["state"])

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from inventory import ledger
 from inventory.models import CountPolicy, CountSession, Location
-from inventory.waiting import wake_waiting
+from inventory.waiting import wake_soon
 from oms.core import clock
 from oms.core.actor import Actor
 from oms.core.errors import Refused
@@ -210,7 +210,8 @@ def thaw(session: CountSession, level_ids: Iterable[int]) -> None:
         return
     frozen = [level for level in ledger.lock(level_ids).values() if level.frozen]
     ledger.freeze([level.id for level in frozen], frozen=False)
-    wake_waiting(level.item_id for level in frozen if level.on_hand > level.kept)
+    free = [level.item_id for level in frozen if level.on_hand > level.kept]
+    wake_soon(session.store_id, free)
 
 
 def end(session: CountSession, state: str, actor: Actor) -> None:

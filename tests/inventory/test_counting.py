@@ -23,6 +23,7 @@ from inventory.commands.counting import (
 from inventory.ledger import Change
 from inventory.models import CountLine, CountSession, Standing, StockEntry, StockLevel
 from inventory.reservations import Promise
+from inventory.waiting import wake_arrived
 from oms.catalog.models import BundlePart
 from oms.core import clock, failpoints, invariants
 from oms.core.actor import Actor
@@ -413,6 +414,7 @@ def test_orders_that_waited_for_a_frozen_shelf_have_their_turn(mugs: StockLevel)
 
     cancel_count(session_id=session, actor=OLGA)
 
+    assert wake_arrived() == 1
     assert Timer.objects.get(kind="route").subject_id == order.pk
 
 

@@ -9,6 +9,7 @@ from inventory.count_plan import plan
 from inventory.ledger import Change
 from inventory.models import Drift, Standing, StockLevel
 from inventory.trust import Counted, Facts, Short, buffer_units, score
+from inventory.waiting import wake_arrived
 from oms.core import clock
 from oms.core.models import OutboxIntent, Timer
 from tests.cast import OLGA, line, make_item, make_location, make_order, make_store, stock
@@ -162,6 +163,7 @@ def test_a_buffer_that_falls_wakes_the_orders_that_wait(mugs: StockLevel) -> Non
 
     mugs.refresh_from_db()
     assert mugs.buffer == 0
+    assert wake_arrived() == 1
     assert Timer.objects.get(kind="route").subject_id == order.pk
 
 
