@@ -38,7 +38,7 @@ def approve(*, feed_id: int, actor: Actor) -> StockFeed:
         return feed
     if feed.state != State.HELD:
         raise Refused("Nothing of this feed waits for approval.")
-    if _is_own(feed, actor):
+    if is_own(feed, actor):
         raise Refused("You loaded this file: somebody else has to approve it.")
 
     feed.chunks.update(held=False, approved=True)
@@ -80,7 +80,8 @@ def _locked(feed_id: int) -> StockFeed:
     return feed
 
 
-def _is_own(feed: StockFeed, actor: Actor) -> bool:
+def is_own(feed: StockFeed, actor: Actor) -> bool:
+    """Whether this person loaded the feed, and so may not approve it."""
     if feed.received_by_user_id and actor.user_id:
         return feed.received_by_user_id == actor.user_id
     return feed.received_by == str(actor)

@@ -5,9 +5,11 @@ from django.urls import URLPattern, path
 
 from oms.console import (
     api_keys,
+    authority,
     count,
     counts,
     drift,
+    feeds,
     lookup,
     nearby,
     orders,
@@ -39,6 +41,8 @@ ROOMS = (
     supply,
     receiving,
     transfers,
+    feeds,
+    authority,
     counts,
     count,
     drift,
