@@ -74,10 +74,11 @@ def reserve(promises: Sequence[Promise], *, actor: Actor) -> list[int]:
     if short_level:
         raise Refused(f"Only {max(free, 0)} of {wanted} units are free there now; plan again.")
     if not plain:
-        # The shop knows that a bundle was sold, and nothing of its parts; nor that a fence gave.
+        # The shop knows that a bundle was sold, and nothing of its parts; nor of what a fence gave
+        # and a transfer takes.
         firm = [p for p in promises if p.kind == "firm"]
         parts = {id_ for p in firm for id_, _ in p.parts}
-        parts |= {p.level_id for p in firm if p.channel and not p.parts}
+        parts |= {p.level_id for p in firm if (p.channel or p.holder) and not p.parts}
         tell_shop(ledger.lock(parts).values() if parts else (), actor=actor)
     return ids
 

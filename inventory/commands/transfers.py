@@ -170,11 +170,12 @@ def cancel(*, supply_id: int, reason: str, actor: Actor) -> None:
         raise Refused("Everything has left; receive it, or close what never arrives.")
 
     keep_back(lines)
-    reservations.release(
+    levels = reservations.release(
         [(r.pk, r.quantity) for promises in kept.values() for r in promises],
         actor=actor,
         document=document_of(supply),
     )
+    tell_shop(levels.values(), actor=actor)
     wake_soon(supply.store_id, kept)
     supply.note = f"{supply.note}\nCancelled: {reason.strip()}".strip()
     supply.save(update_fields=["note"])
