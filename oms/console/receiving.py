@@ -33,6 +33,8 @@ from oms.orders.words import short, units
 WAYS = ("good", "damaged", "quality")
 MOST_SCANNED = 999_999
 MOST_IN_QUALITY = 50
+# Three fields a line: a form holds a thousand. What is not shown appears when it is scanned.
+MOST_LINES = 250
 
 
 @dataclass(slots=True)
@@ -155,7 +157,7 @@ def finish(request: HttpRequest, pk: int) -> HttpResponse:
     if request.POST.get("do") == "keep" and tally.key == tally.done:
         return redirect(here)
     try:
-        tally.counts, tally.wrong = _typed(request), ""
+        tally.counts, tally.wrong = tally.counts | _typed(request), ""
     except Refused as refusal:
         return _show(request, one, tally, why=refusal.sentence, status=409)
     tally.keep(request, one)
@@ -225,7 +227,8 @@ def _list(
 def _show(
     request: HttpRequest, one: Supply, tally: Tally, *, why: str = "", status: int = 200
 ) -> HttpResponse:
-    lines = _lines(one, tally)
+    every = _lines(one, tally)
+    lines = every[:MOST_LINES]
     last = next((line for line in lines if line.is_last), None)
     way = request.GET.get("way", "good")
     context: dict[str, Any] = {
@@ -235,10 +238,10 @@ def _show(
         "last": last,
         "ways": [("good", "Good"), ("damaged", "Damaged"), ("quality", "To be checked")],
         "way": way if way in WAYS else "good",
-        "expected": sum(line.expected for line in lines),
+        "more_lines": len(every) - len(lines),
+        "expected": sum(line.expected for line in every),
         "counted": tally.total,
-        "over": sum(line.over for line in lines),
-        "left": sum(line.left for line in lines),
+        "over": sum(line.over for line in every),
         "why": why,
         "closed": one.state == Supply.State.CLOSED,
         "said": request.POST,
@@ -247,7 +250,8 @@ def _show(
 
 
 def _lines(one: Supply, tally: Tally) -> list[Line]:
-    """The lines of the supply and whatever else was counted. Two queries."""
+    """What the supply is expected to bring and whatever else was counted; the last scan, and what
+    was counted, first where they are many. Two queries."""
     rows = {row.item_id: row for row in one.lines.select_related("item")}
     others = Item.objects.filter(pk__in=[id_ for id_ in tally.counts if id_ not in rows])
     items = {id_: row.item for id_, row in rows.items()} | {item.pk: item for item in others}
@@ -260,6 +264,8 @@ def _lines(one: Supply, tally: Tally) -> list[Line]:
             lines.append(
                 Line(item, expected, good, damaged, doubtful, is_last=item.pk == tally.last)
             )
+    if len(lines) > MOST_LINES:
+        lines.sort(key=lambda line: (not line.is_last, not line.counted))
     return lines
 
 
@@ -290,7 +296,7 @@ def _typed(request: HttpRequest) -> dict[int, list[int]]:
             written = str(value).strip()
             ways = counts.setdefault(int(id_), [0, 0, 0])
             ways[WAYS.index(way)] = whole_number(written) if written else 0
-    return {id_: ways for id_, ways in counts.items() if any(ways)}
+    return counts
 
 
 def _done(one: Supply, tally: Tally, closes: bool) -> str:

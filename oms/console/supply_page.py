@@ -26,6 +26,8 @@ TABS: dict[str, tuple[str, str]] = {
     "ended": ("Ended", "s.state IN ('closed', 'cancelled')"),
 }
 MOST_WAITING = 200
+# A page of more lines is no page any more; the export has them all.
+MOST_LINES = 250
 
 
 @dataclass(slots=True, frozen=True)
@@ -169,6 +171,20 @@ class SupplyView:
     waiting_more: int
     arriving: dict[int, int]
     today: date
+
+    @property
+    def shown(self) -> list[LineView]:
+        return self.lines[:MOST_LINES]
+
+    @property
+    def lines_more(self) -> int:
+        return max(len(self.lines) - MOST_LINES, 0)
+
+    @property
+    def waited_for(self) -> list[LineView]:
+        """The lines that somebody waits for: those the preview asks about."""
+        skus = {waits.sku for waits in self.waits}
+        return [line for line in self.lines if line.row.item.sku in skus][:MOST_LINES]
 
     @property
     def ordered(self) -> int:

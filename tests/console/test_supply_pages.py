@@ -408,3 +408,30 @@ def test_the_export_lists_every_line_under_way(olga: Client) -> None:
 
     assert lines[0].startswith("number,kind,state,from,to,expected_on,sku,ordered")
     assert [line.split(",")[0] for line in lines[1:]] == ["PO-1", "TR-1"]
+
+
+def test_a_supply_of_a_thousand_lines_is_shown_in_part_and_received_as_a_whole(
+    olga: Client,
+) -> None:
+    store = make_store()
+    items = [
+        Item(store=store, sku=f"bulk-{number:04}", title=f"Bulk {number}") for number in range(600)
+    ]
+    Item.objects.bulk_create(items)
+    one = supply.create(
+        store_id=store.pk,
+        number="PO-BIG",
+        destination_id=make_location("east").pk,
+        lines=[Ordered(item.pk, 2) for item in items],
+        actor=OLGA,
+    )
+
+    assert "350 more lines" in words_of(olga.get(f"/supply/{one.pk}/"))
+    words = scan(olga, one, "bulk-0599")
+    assert "Bulk 599 : 1 of 2" in words
+    assert "350 more lines are expected" in words
+    form = {f"good-{item.pk}": "2" for item in items[:200]} | {"do": "receive"}
+    olga.post(f"/receiving/{one.pk}/finish/", form)
+
+    assert Receipt.objects.get().lines.count() == 201
+    assert level(sku="bulk-0599").on_hand == 1

@@ -1,9 +1,11 @@
 """Arriving units go to those promised from that supply first, then by priority, then by age."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
+from django.db import connection
 
 from inventory import allocation, backorders, waiting
 from inventory.allocation import Wait, allocate
@@ -11,6 +13,8 @@ from inventory.backorders import Room, Waiting, tie
 from inventory.commands import receiving
 from inventory.commands.receiving import Arrived
 from inventory.models import Supply
+from oms.core import clock
+from oms.core.models import Timer
 from oms.orders import holds
 from oms.orders.models import Order
 from routing import commands as routing
@@ -215,3 +219,33 @@ def test_a_place_that_does_not_ship_to_the_customer_gives_nothing() -> None:
 
     assert level().soft == 0
     assert order.lines.get().backordered == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_routers_at_work_while_goods_arrive_change_nothing() -> None:
+    house()
+    one = purchase(8, cap=2)
+    waits = [waiting_order(2, minutes=n) for n in range(4)]
+    # Whether they are routed before the goods come or after: their turn is later.
+    rivals = [make_order(line("mug", 1), placed_at=clock.now()) for _ in range(6)]
+
+    def at_work(number: int) -> None:
+        try:
+            if number == 1:
+                receive(one, 8)
+            for _ in range(6):
+                waiting.wake_arrived()
+                routing.route_due(limit=2)
+                backorders.settle_due(3)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(at_work, range(4)))
+    # Orders that were being routed when the goods came are woken half a second later.
+    Timer.objects.filter(kind=waiting.ARRIVED).update(due_at=clock.now())
+    route()
+
+    assert got(*waits) == [2, 2, 2, 2]
+    assert set(got(*rivals)) == {0}
+    assert broken() == []
