@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from oms.console.api import counts, stock
+from oms.console.api import counts, feeds, stock
 from oms.console.api.doors import PartnerView
 
 
@@ -30,6 +30,9 @@ VIEWS: list[tuple[str, type[APIView], str]] = [
     ("nearby/", stock.Nearby, "nearby"),
     ("reservations/", stock.Holds, "holds"),
     ("reservations/<str:holder>/", stock.Hold, "hold"),
+    ("stock-feeds/", feeds.Feeds, "stock_feeds"),
+    ("stock-feeds/<int:feed>/", feeds.Feed, "stock_feed"),
+    ("stock-feeds/<int:feed>/rows/", feeds.Rows, "stock_feed_rows"),
     ("counts/", counts.Counts, "counts"),
     ("counts/<int:count>/lines/", counts.Lines, "count_lines"),
     ("counts/<int:count>/entries/", counts.Entries, "count_entries"),
