@@ -15,7 +15,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "place": (
         "location", "locationcode", "locationname", "locationid", "warehouse", "warehousecode",
         "warehouseid", "store", "storecode", "shop", "site", "branch", "depot", "plant", "lager",
-        "whs", "place",
+        "destination", "whs", "place",
     ),
     "units": (
         "quantity", "qty", "onhand", "onhandqty", "onhandquantity", "qtyonhand",
@@ -57,14 +57,19 @@ class Columns:
 
 def find(headings: Sequence[str], *, changes: bool) -> Columns | None:
     """The columns of a heading; None when it does not name an item and a number."""
-    plain = [_NOISE.sub("", heading.lower()) for heading in headings]
-    at = {field: _position(plain, names) for field, names in NAMES.items()}
+    written = [plain(heading) for heading in headings]
+    at = {field: _position(written, names) for field, names in NAMES.items()}
     units = at["change"] if changes and at["change"] >= 0 else at["units"]
     if at["sku"] < 0 or (units < 0 and at["safety"] < 0):
         return None
     return Columns(
         at["sku"], at["place"], units, at["safety"], len(headings), tuple(map(str, headings))
     )
+
+
+def plain(heading: str) -> str:
+    """A heading as names are compared: small letters and digits."""
+    return _NOISE.sub("", heading.lower())
 
 
 def missing(headings: Sequence[str], *, changes: bool) -> str:
@@ -77,8 +82,8 @@ def missing(headings: Sequence[str], *, changes: bool) -> str:
     )
 
 
-def _position(plain: Sequence[str], names: Sequence[str]) -> int:
+def _position(written: Sequence[str], names: Sequence[str]) -> int:
     for name in names:
-        if name in plain:
-            return plain.index(name)
+        if name in written:
+            return written.index(name)
     return -1

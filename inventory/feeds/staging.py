@@ -26,7 +26,7 @@ def stage(store_id: int, rows: Iterable[Said], *, adds_up: bool) -> tuple[int, i
     execute(_FRESH)
     execute(_TABLE)
     # Read before the copy begins: until it ends the connection takes nothing else.
-    places = _places(store_id)
+    places = places_of(store_id)
     copy_in("feed_said", _COLUMNS, _placed(places, rows))
     execute("CREATE INDEX ON feed_said (number)")
     execute("ANALYZE feed_said")
@@ -97,7 +97,8 @@ def _placed(
         yield number, sku, place, said, units, safety, flaw, location
 
 
-def _places(store_id: int) -> tuple[dict[str, int], set[str]]:
+def places_of(store_id: int) -> tuple[dict[str, int], set[str]]:
+    """Every way to write a location, in small letters, to its id; and the names of several."""
     found: dict[str, int] = {}
     doubtful: set[str] = set()
     known = list(Location.objects.filter(store_id=store_id).order_by("pk"))

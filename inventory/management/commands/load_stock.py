@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         actor = Actor("job", "load_stock")
-        store = _store(options["store"])
+        store = store_named(options["store"])
         try:
             with options["file"].open("rb") as file:
                 feed = checking.check_file(
@@ -75,7 +75,8 @@ class Command(BaseCommand):
             self.stdout.write(feed.reason)
 
 
-def _store(handle: str) -> Store:
+def store_named(handle: str) -> Store:
+    """The shop with this handle, or the only one there is."""
     stores = list(Store.objects.filter(handle=handle) if handle else Store.objects.all()[:2])
     if len(stores) != 1:
         raise CommandError("Name the shop with --store." if not handle else f"No shop {handle}.")

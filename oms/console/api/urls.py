@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from oms.console.api import counts, feeds, stock
+from oms.console.api import counts, feeds, stock, supplies
 from oms.console.api.doors import PartnerView
 
 
@@ -33,6 +33,7 @@ VIEWS: list[tuple[str, type[APIView], str]] = [
     ("stock-feeds/", feeds.Feeds, "stock_feeds"),
     ("stock-feeds/<int:feed>/", feeds.Feed, "stock_feed"),
     ("stock-feeds/<int:feed>/rows/", feeds.Rows, "stock_feed_rows"),
+    ("purchase-orders/", supplies.PurchaseOrders, "purchase_orders"),
     ("counts/", counts.Counts, "counts"),
     ("counts/<int:count>/lines/", counts.Lines, "count_lines"),
     ("counts/<int:count>/entries/", counts.Entries, "count_entries"),
