@@ -8,7 +8,7 @@ RUN := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test setup lint format types migrations check bench drill-kill drill-oversell lock clean
+.PHONY: help demo demo-reset test setup lint format types migrations check bench drill-kill drill-oversell drill-controls lock clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ drill-kill: .installed  ## Kill one process after another under load; ARGS="--on
 
 drill-oversell: .installed  ## Fight for few units while processes are killed; ARGS="--attempts 20000" is short
 	@exec $(RUN) manage.py drill_oversell $(ARGS)
+
+drill-controls: .installed-dev  ## Take one lock or condition away at a time: the tests have to fail
+	@$(RUN) -m tests.controls $(ARGS)
 
 lock:  ## Write the lock files anew from requirements.txt and requirements-dev.txt
 	@$(PYTHON) -m venv build/uv && build/uv/bin/pip install --quiet uv==0.13.8

@@ -18,8 +18,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="supplypromise",
             name="promised_for",
-            field=models.DateField(
-                blank=True, help_text="When they are expected now.", null=True
-            ),
+            field=models.DateField(blank=True, help_text="When they are expected now.", null=True),
         ),
     ]

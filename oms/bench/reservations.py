@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
 
 from inventory import ledger, reservations
@@ -154,12 +153,6 @@ def _orders(
             Promise(lines[place], first, chance.randint(1, 3), "order:1"),
             Promise(lines[place + 1], second, chance.randint(1, 3), "order:1"),
         ]
-
-
-def run_alone(state: Path) -> list[Figure]:
-    """Measure on a fresh, migrated database of the running server."""
-    call_command("migrate", interactive=False, verbosity=0)
-    return measure(state)
 
 
 _ONE = """

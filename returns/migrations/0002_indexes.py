@@ -5,42 +5,71 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('core', '0003_indexes'),
-        ('orders', '0004_indexes'),
-        ('returns', '0001_initial'),
+        ("core", "0003_indexes"),
+        ("orders", "0004_indexes"),
+        ("returns", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='refund',
-            name='order',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='orders.order'),
+            model_name="refund",
+            name="order",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="refunds",
+                to="orders.order",
+            ),
         ),
         migrations.AlterField(
-            model_name='refund',
-            name='store',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.store'),
+            model_name="refund",
+            name="store",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.store",
+            ),
         ),
         migrations.AlterField(
-            model_name='refundline',
-            name='refund',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='returns.refund'),
+            model_name="refundline",
+            name="refund",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lines",
+                to="returns.refund",
+            ),
         ),
         migrations.AlterField(
-            model_name='rma',
-            name='order',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='rmas', to='orders.order'),
+            model_name="rma",
+            name="order",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="rmas",
+                to="orders.order",
+            ),
         ),
         migrations.AlterField(
-            model_name='rma',
-            name='store',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.store'),
+            model_name="rma",
+            name="store",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.store",
+            ),
         ),
         migrations.AlterField(
-            model_name='rmaline',
-            name='rma',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='returns.rma'),
+            model_name="rmaline",
+            name="rma",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="lines",
+                to="returns.rma",
+            ),
         ),
     ]

@@ -5,16 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0002_stock'),
-        ('core', '0003_indexes'),
+        ("catalog", "0002_stock"),
+        ("core", "0003_indexes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='item',
-            name='store',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.store'),
+            model_name="item",
+            name="store",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.store",
+            ),
         ),
     ]

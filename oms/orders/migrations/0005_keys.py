@@ -6,14 +6,23 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0004_indexes'),
+        ("orders", "0004_indexes"),
     ]
 
     operations = [
         pgtrigger.migrations.AddTrigger(
-            model_name='orderline',
-            trigger=pgtrigger.compiler.Trigger(name='no_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION '% is never deleted: others count on it', TG_TABLE_NAME;", hash='5cf68c0b9d746d18ed0fd349b4f57d9dd9c3a6c4', operation='DELETE', pgid='pgtrigger_no_delete_1507b', table='orders_orderline', when='BEFORE')),
+            model_name="orderline",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION '% is never deleted: others count on it', TG_TABLE_NAME;",
+                    hash="5cf68c0b9d746d18ed0fd349b4f57d9dd9c3a6c4",
+                    operation="DELETE",
+                    pgid="pgtrigger_no_delete_1507b",
+                    table="orders_orderline",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

@@ -14,7 +14,7 @@ from oms.runner import state as states
 from oms.runner.processes import Supervisor
 from oms.runner.programs import Ports
 
-BENCHES = ("planner", "orders")
+BENCHES = ("planner", "reservations", "feed", "orders")
 
 
 class Command(BaseCommand):
@@ -35,8 +35,10 @@ class Command(BaseCommand):
             _begin_again_in_own_folder()
         names = options["names"] or BENCHES
         figures = planner.measure() if "planner" in names else []
-        if "orders" in names:
-            figures += _orders(Ports(options["port"], options["port"] + 1))
+        ports = Ports(options["port"], options["port"] + 1)
+        for name in names:
+            if name != "planner":
+                figures += _on_fresh_servers(name, ports)
         at = report.commit()
         for figure in figures:
             self.stdout.write(report.line(figure, at) if options["json"] else _words(figure))
@@ -44,8 +46,9 @@ class Command(BaseCommand):
             report.write_page(figures, at)
 
 
-def _orders(ports: Ports) -> list[Figure]:
-    from oms.bench import orders
+def _on_fresh_servers(name: str, ports: Ports) -> list[Figure]:
+    """Each bench has empty tables, so that none pays for the rows of another."""
+    from oms.bench import feed, orders, reservations
 
     state = addresses.state_folder()
     states.wipe(state)
@@ -54,7 +57,9 @@ def _orders(ports: Ports) -> list[Figure]:
     try:
         supervisor.start(*servers.server_programs(state))
         call_command("migrate", interactive=False, verbosity=0)
-        return orders.measure(state, supervisor, ports)
+        if name == "orders":
+            return orders.measure(state, supervisor, ports)
+        return reservations.measure(state) if name == "reservations" else feed.measure()
     finally:
         supervisor.stop()
 
