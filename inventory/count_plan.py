@@ -162,7 +162,7 @@ FROM (
         FROM (
             SELECT e.level_id, -sum(e.delta) AS units FROM inventory_stockentry e
             WHERE e.store_id = %(store)s AND e.at > %(since)s AND e.bucket = 'on_hand'
-              AND e.cause IN ('ship', 'sale')
+              AND e.cause IN ('ship', 'sale', 'kit')
             GROUP BY e.level_id HAVING sum(e.delta) < 0
         ) gone
         JOIN inventory_stocklevel v ON v.id = gone.level_id
