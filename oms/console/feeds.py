@@ -62,8 +62,8 @@ def upload(request: HttpRequest) -> HttpResponse:
     try:
         feed = checking.check_file(
             store_id=store.pk,
-            file=_file(request),
-            name=request.FILES["file"].name or "file",
+            file=_file(request).file,
+            name=_file(request).name,
             source=text_of(request, "source", 40),
             kind=text_of(request, "kind", 20),
             source_time=_moment(request, store),
@@ -223,12 +223,13 @@ def _act(
 
 
 def _file(request: HttpRequest) -> Any:
+    """The uploaded file: small ones are in memory, others on disk."""
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile) or not file.name:
         raise Refused("Choose a file.")
     if (file.size or 0) > MOST_BYTES:
         raise Refused(f"The file is larger than {MOST_WORDS}; load it with manage.py load_stock.")
-    return file.file
+    return file
 
 
 def _moment(request: HttpRequest, store: Store) -> datetime:

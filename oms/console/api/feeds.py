@@ -22,7 +22,7 @@ REASONS, PAGE = 50, 500
 class FeedAsked(serializers.Serializer[Any]):
     """What a feed takes, whichever way its rows come."""
 
-    source = serializers.CharField(max_length=24)
+    source = serializers.CharField(max_length=24)  # type: ignore[assignment]
     kind = serializers.ChoiceField(StockFeed.Kind.choices)
     source_time = serializers.DateTimeField(help_text="The moment the numbers speak of, with zone.")
     request_key = serializers.RegexField(r"^[\x21-\x7e]{1,64}$", required=False, default="")
@@ -44,7 +44,7 @@ class Feeds(PartnerView):
     """
 
     scopes: ClassVar[dict[str, str]] = {"POST": "stock.feed"}
-    parser_classes = (JSONParser, MultiPartParser)
+    parser_classes = (JSONParser, MultiPartParser)  # type: ignore[assignment]
 
     def post(self, request: Request) -> Response:
         length = request.META.get("CONTENT_LENGTH") or "0"

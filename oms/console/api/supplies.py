@@ -30,7 +30,7 @@ class PurchaseOrder(serializers.Serializer[Any]):
 
 
 class OrdersAsked(serializers.Serializer[Any]):
-    source = serializers.CharField(max_length=24)
+    source = serializers.CharField(max_length=24)  # type: ignore[assignment]
     orders = serializers.ListField(child=PurchaseOrder(), allow_empty=False, max_length=MOST_ORDERS)
 
 
