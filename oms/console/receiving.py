@@ -313,7 +313,7 @@ def _due(store: Store, here: Location | None, found: str) -> list[dict[str, Any]
             "place": here.pk if here else None,
             "find": found,
             "like": f"%{_escaped(found)}%",
-            "today": supply_page.today(),
+            "today": supply_page.today(store),
         },
     )
     names = ("id", "number", "kind", "source", "place", "day", "units", "lines", "days_late")

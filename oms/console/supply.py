@@ -239,7 +239,7 @@ def _show(
         arriving = _arriving(request)
     except Refused as refusal:
         problem = {"name": "preview", "why": refusal.sentence}
-    view = supply_page.read(one, arriving)
+    view = supply_page.read(one, current_store(request), arriving)
     moved: list[slips.Affected] | None = None
     day: date | None = None
     line = request.GET.get("line", "")
@@ -278,7 +278,7 @@ def _arriving(request: HttpRequest) -> dict[int, int] | None:
     for name, value in fields.items():
         id_ = name.removeprefix("gets-")
         if id_.isascii() and id_.isdecimal() and len(id_) < 19:
-            found[int(id_)] = whole_number(value or "0")
+            found[int(id_)] = whole_number(str(value) or "0")
     return found
 
 

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from django.utils import timezone
-
 from inventory import allocation
 from inventory.allocation import Grant
 from inventory.backorders import day_words
 from inventory.models import Receipt, ReceiptLine, Supply, SupplyLine
+from oms.console.shell import zone_of
 from oms.core import clock
 from oms.core.models import Store
 from oms.core.sql import fetch
@@ -94,22 +93,22 @@ def listing(store: Store, tab: str, kind: str, number: int) -> Listing:
     values = {
         "store": store.pk,
         "kind": kind,
-        "today": today(),
+        "today": today(store),
         "limit": PAGE + 1,
         "offset": (number - 1) * PAGE,
     }
     rows = fetch(
         f"{_ROWS} WHERE s.store_id = %(store)s AND (%(kind)s = '' OR s.kind = %(kind)s)"
         f" AND {where} ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s",
-        values,  # type: ignore[arg-type]
+        values,
     )
-    (sums,) = fetch(_SUMS, values)  # type: ignore[arg-type]
+    (sums,) = fetch(_SUMS, values)
     return Listing([Row(*row) for row in rows[:PAGE]], len(rows) > PAGE, *sums)
 
 
-def today() -> date:
-    """Today where the store is: pages are rendered in its time zone."""
-    return timezone.localtime(clock.now()).date()
+def today(store: Store | None) -> date:
+    """Today where the store is."""
+    return clock.now().astimezone(zone_of(store)).date()
 
 
 @dataclass(slots=True)
@@ -242,10 +241,12 @@ class SupplyView:
         return answer(self)
 
 
-def read(supply: Supply, arriving: Mapping[int, int] | None = None) -> SupplyView:
+def read(
+    supply: Supply, store: Store | None, arriving: Mapping[int, int] | None = None
+) -> SupplyView:
     """Read one supply; `arriving` is the {item: units} of the preview, by default all to come."""
     rows = list(supply.lines.select_related("item").order_by("item__sku", "pk"))
-    kept = dict(fetch(_KEPT, [supply.pk]))
+    kept: dict[int, int] = dict(fetch(_KEPT, [supply.pk]))
     lines = [
         LineView(row, kept.get(row.pk, 0), row.expected_on or supply.expected_on) for row in rows
     ]
@@ -265,7 +266,7 @@ def read(supply: Supply, arriving: Mapping[int, int] | None = None) -> SupplyVie
         waits=waits[:MOST_WAITING],
         waiting_more=max(len(waits) - MOST_WAITING, 0),
         arriving=dict(arriving),
-        today=today(),
+        today=today(store),
     )
 
 

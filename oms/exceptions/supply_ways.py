@@ -1,6 +1,7 @@
 """Ways out of cases about supply: a new day, and customers who were told."""
 
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from inventory.backorders import day_words
 from inventory.commands import slips
@@ -26,7 +27,7 @@ def _new_day(case: ExceptionCase, answers: Answers, actor: Actor) -> str:
         day = date.fromisoformat(answers["day"].strip())
     except ValueError:
         raise Refused("Write the day as year, month and day: 2026-12-04.") from None
-    if day < clock.now().date():
+    if day < clock.now().astimezone(ZoneInfo(case.store.timezone)).date():
         raise Refused(f"{day_words(day)} has passed.")
     moved = slips.change_day(supply_id=subject_id(case), expected_on=day, actor=actor)
     orders = len({m.order_id for m in moved})
