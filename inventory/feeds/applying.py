@@ -17,7 +17,7 @@ from inventory.feeds.weighing import Weighed
 from inventory.ledger import Change
 from inventory.models import FeedChunk, FeedRow, StockFeed
 from inventory.publishing import tell_shop
-from inventory.waiting import wake_waiting
+from inventory.waiting import wake_soon
 from oms.core.actor import Actor
 from oms.core.clock import now
 from oms.core.failpoints import failpoint
@@ -107,10 +107,13 @@ def _post(feed: StockFeed, asked: dict[str, object], rows: list[Weighed]) -> lis
     actor = Actor("partner", feed.source)
     after = ledger.post(changes, actor=actor)
     tell_shop(after.values(), actor=actor)
-    wake_waiting(
-        row.item_id
-        for row in again
-        if row.outcome == Outcome.GOOD and (row.delta > 0 or row.safety_delta < 0)
+    wake_soon(
+        feed.store_id,
+        [
+            row.item_id
+            for row in again
+            if row.outcome == Outcome.GOOD and (row.delta > 0 or row.safety_delta < 0)
+        ],
     )
     if feed.kind != StockFeed.Kind.DELTA:
         told = [row.level_id for row in again if row.tells and row.outcome == Outcome.GOOD]

@@ -85,7 +85,8 @@ FROM (
            s.units IS NOT NULL AND {authority.believed("on_hand")} = %(source)s::text AS tells,
            s.safety IS NOT NULL AND {authority.believed("safety")} = %(source)s::text AS keeps,
            coalesce(v.on_hand, 0) - coalesce(since.units, 0) AS basis,
-           newer.source AS newer_source, newer.source_time AS newer_time, counted.at AS counted_at
+           newer.source AS newer_source, newer.source_time AS newer_time,
+           greatest(counted.at, since.opened) AS counted_at
     FROM (
         SELECT t.* FROM inventory_feedchunk c,
                unnest(c.numbers, c.items, c.locations, c.units, c.safety)
@@ -106,7 +107,8 @@ FROM (
         WHERE c.level_id = v.id AND c.counted_at > %(at)s::timestamptz AND c.state = 'posted'
     ) counted ON true
     LEFT JOIN LATERAL (
-        SELECT sum(e.delta)::int AS units FROM inventory_stockentry e
+        SELECT sum(e.delta)::int AS units, max(e.at) FILTER (WHERE e.cause = 'opening') AS opened
+        FROM inventory_stockentry e
         LEFT JOIN inventory_stockfeed f ON e.cause = 'feed'
              AND f.id = substring(e.document FROM '^feed:([0-9]+)$')::bigint
         WHERE e.level_id = v.id AND e.id > %(floor)s AND e.bucket = 'on_hand'
@@ -138,7 +140,8 @@ CASE outcome
          ELSE format('%%s is believed here, not %%s.', believed, %(source)s::text) END
      WHEN 'stale' THEN format('%%s, which is later than this.',
          CASE WHEN counted_at > coalesce(newer_time, '-infinity')
-              THEN 'Counted ' || to_char(counted_at AT TIME ZONE %(zone)s::text, 'FMDD Mon HH24:MI')
+              THEN 'Counted or opened '
+                   || to_char(counted_at AT TIME ZONE %(zone)s::text, 'FMDD Mon HH24:MI')
               ELSE format('%%s told of %%s', newer_source,
                           to_char(newer_time AT TIME ZONE %(zone)s::text, 'FMDD Mon HH24:MI')) END)
      WHEN 'bad' THEN 'This would be more units than can be counted.'

@@ -21,6 +21,7 @@ from inventory.models import (
     StockFeed,
     StockLevel,
 )
+from inventory.waiting import wake_arrived
 from oms.catalog.models import BundlePart
 from oms.core import invariants
 from oms.core.actor import Actor
@@ -216,7 +217,16 @@ def test_a_count_made_after_the_numbers_is_believed_and_one_made_before_is_in_th
 
     assert (on_hand(level), on_hand(shirt)) == (9, 7)
     assert reasons(feed)[0][1:] == ("stale", reasons(feed)[0][2])
-    assert reasons(feed)[0][2].startswith("Counted ")
+    assert reasons(feed)[0][2].startswith("Counted or opened ")
+
+
+def test_a_level_that_was_opened_after_the_numbers_is_not_added_to() -> None:
+    level = stock(make_item("mug"), make_location("east"), 10)
+
+    feed = applied(load(table(("mug", "East", 10)), minutes_ago=30))
+
+    assert on_hand(level) == 10
+    assert [r[1] for r in reasons(feed)] == ["stale"]
 
 
 def test_the_same_file_again_is_the_same_feed_and_nothing_is_applied_twice() -> None:
@@ -534,6 +544,7 @@ def test_more_than_before_wakes_the_orders_that_wait() -> None:
     Timer.objects.all().delete()
 
     applied(load(table(("mug", "East", 5))))
+    wake_arrived()
 
     assert Timer.objects.filter(kind="route", subject_id=order.pk).exists()
 
