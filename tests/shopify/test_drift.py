@@ -237,8 +237,8 @@ def test_a_refused_write_waits_with_its_reason_and_is_not_repeated(live: Live):
     live.push_all()
     check(live)
     found.refresh_from_db()
-    # What another app added meanwhile is its news, now that ours has been told.
-    assert (found.state, found.cause, level(live).on_hand) == ("repaired", "foreign_write", 25)
+    # What another app added meanwhile is taken over, now that ours has been told on top of it.
+    assert (found.state, found.cause, level(live).on_hand) == ("repaired", "unknown", 25)
 
 
 def test_a_parcel_that_shopify_has_not_heard_of_is_named(live: Live):
