@@ -16,7 +16,7 @@ from inventory import ledger
 from inventory.ledger import Change
 from inventory.models import Drift, StockLevel
 from inventory.publishing import TOPIC, tell_levels
-from inventory.waiting import wake_waiting
+from inventory.waiting import wake_soon
 from oms.core import timers
 from oms.core.actor import Actor
 from oms.core.errors import Refused
@@ -102,7 +102,7 @@ def adopt(*, drift_id: int, actor: Actor, why: str = "") -> bool:
     )
     _close(drift, ADOPTED, actor, why)
     if drift.evidence["difference"] > 0:
-        wake_waiting(level.item_id for level in levels.values())
+        wake_soon(drift.store_id, [level.item_id for level in levels.values()])
     return True
 
 

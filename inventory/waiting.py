@@ -11,19 +11,8 @@ ARRIVED = "arrived"
 BUSY_SECONDS = 0.5
 
 
-def wake_waiting(item_ids: Iterable[int]) -> None:
-    """Stock arrived: orders that wait for these items have their turn, by priority, then by age.
-
-    So have those that wait for a bundle of which one is a part.
-
-    Timers are taken in the order in which they are due, so the turns are a millisecond apart.
-    """
-    if items := sorted(set(item_ids)):
-        execute(_WAKE, [items])
-
-
 def wake_soon(store_id: int, item_ids: Iterable[int]) -> None:
-    """As `wake_waiting`, a moment later: for commands that hold the shelves a router wants.
+    """Free stock grew: orders that wait for these items have their turn in a moment.
 
     A router holds the timers of its orders while it waits for a shelf, so whoever holds the shelf
     leaves the timers to `wake_arrived`.
@@ -33,7 +22,10 @@ def wake_soon(store_id: int, item_ids: Iterable[int]) -> None:
 
 @transaction.atomic
 def wake_arrived(limit: int = 500) -> int:
-    """Wake the orders that wait for items that arrived; return for how many items it was done.
+    """Give orders that wait for items that arrived their turn; return for how many items.
+
+    By priority, then by age, those included that wait for a bundle of which one is a part. Timers
+    are taken in the order in which they are due, so the turns are a millisecond apart.
 
     Orders that are being routed at this moment are woken again when that is over.
     """
@@ -94,11 +86,3 @@ DELETE FROM core_timer WHERE id IN (
            ON seen.subject = t.subject_id AND seen.version = t.xmin::text
     WHERE t.kind = %s ORDER BY t.id FOR UPDATE OF t SKIP LOCKED)
 """
-_WAKE = f"""
-WITH waiting AS ({_WAITING})
-INSERT INTO core_timer (store_id, kind, subject_id, due_at)
-SELECT store_id, 'route', id, now() - (of - place) * interval '1 millisecond'
-FROM turn ORDER BY id
-ON CONFLICT (kind, subject_id) DO UPDATE
-SET due_at = least(core_timer.due_at, excluded.due_at), waits_for = ''
-"""  # noqa: S608  (our own SQL)

@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group
 
 from inventory.commands import Count, set_on_hand, set_safety
 from inventory.models import Location, StockLevel
+from inventory.waiting import wake_arrived
 from oms.catalog.models import Item
 from oms.core.actor import SHOPIFY, Actor
 from oms.core.models import Store
@@ -73,7 +74,7 @@ def make_location(handle: str = "east", *, store: Store | None = None, **fields:
 
 
 def stock(item: Item, location: Location, on_hand: int, *, safety: int = 0) -> StockLevel:
-    """Put units on a shelf through the ledger."""
+    """Put units on a shelf through the ledger; who waits for them has their turn, as by the job."""
     set_on_hand(
         store_id=item.store_id,
         counts=[Count(item.pk, location.pk, on_hand)],
@@ -81,6 +82,7 @@ def stock(item: Item, location: Location, on_hand: int, *, safety: int = 0) -> S
         document="test",
         actor=SHOPIFY,
     )
+    wake_arrived()
     if safety:
         set_safety(
             store_id=item.store_id,

@@ -10,7 +10,7 @@ from inventory.bundles import recipes
 from inventory.ledger import Change, Level
 from inventory.models import Reason
 from inventory.publishing import tell_shop
-from inventory.waiting import wake_soon, wake_waiting
+from inventory.waiting import wake_soon
 from oms.core.actor import Actor
 from oms.core.errors import Refused
 from oms.orders.words import count_of
@@ -43,7 +43,7 @@ def set_on_hand(
             changes.append(Change(level.id, "on_hand", delta, cause, document))
     after = ledger.post(changes, actor=actor)
     tell_shop(after.values(), actor=actor)
-    wake_waiting(after[c.level_id].item_id for c in changes if c.delta > 0)
+    wake_soon(store_id, [after[c.level_id].item_id for c in changes if c.delta > 0])
     return len(changes)
 
 
@@ -86,7 +86,8 @@ def adjust(
     )
     tell_shop(after.values(), actor=actor)
     if delta > 0:
-        wake_waiting(level.item_id for level in after.values())
+        for level in after.values():
+            wake_soon(level.store_id, [level.item_id])
 
 
 @transaction.atomic
@@ -161,7 +162,8 @@ def take_back(
     )
     if bucket == "on_hand":
         tell_shop(after.values(), actor=actor)
-        wake_waiting(level.item_id for level in after.values())
+        for level in after.values():
+            wake_soon(level.store_id, [level.item_id])
 
 
 WHERE = {"on_hand": "on the shelf", "damaged": "among the damaged", "quality": "in quality control"}

@@ -4,7 +4,7 @@ import pytest
 
 from inventory.commands import take_back
 from inventory.models import StockLevel
-from inventory.waiting import wake_arrived, wake_waiting
+from inventory.waiting import wake_arrived, wake_soon
 from oms.catalog.models import BundlePart
 from oms.core import timers
 from oms.core.errors import Refused
@@ -133,7 +133,7 @@ def test_an_order_that_waits_for_a_bundle_has_its_turn_when_a_part_arrives():
     assert buckets(order) == {"reserved": 5, "backordered": 4}
     timers.stop("route", [order.pk])
 
-    wake_waiting([make_item("mug").pk])
+    wake_soon(make_store().pk, [make_item("mug").pk])
     wake_arrived()
 
     assert Timer.objects.get(kind="route").subject_id == order.pk

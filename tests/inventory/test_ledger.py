@@ -7,6 +7,7 @@ from inventory.commands import Count, adjust, set_on_hand, set_safety, take_back
 from inventory.ledger import Change
 from inventory.models import Reservation, StockEntry, StockLevel
 from inventory.reservations import Promise
+from inventory.waiting import wake_arrived
 from oms.core import invariants, timers
 from oms.core.actor import SHOPIFY
 from oms.core.errors import Refused
@@ -182,6 +183,7 @@ def test_goods_that_come_back_wake_the_orders_that_wait_for_them(level: StockLev
         document="rma:1",
         actor=OLGA,
     )
+    wake_arrived()
 
     assert Timer.objects.get(kind="route").subject_id == order.pk
 

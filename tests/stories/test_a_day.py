@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from inventory import backorders, waiting
 from oms import figures, wiring
 from oms.core import invariants
 from oms.core.models import InboxMessage
@@ -43,6 +44,8 @@ def hear(day: Live) -> None:
         assert time.monotonic() < end, "the store could not deliver its webhooks"
         time.sleep(0.02)
     day.read_inbox()
+    waiting.wake_arrived()
+    backorders.settle_due(10)
 
 
 def settle(day: Live) -> None:

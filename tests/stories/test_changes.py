@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from inventory import backorders
 from oms import flow, wiring
 from oms.core import invariants
 from oms.core.actor import SHOPIFY
@@ -145,6 +146,7 @@ def test_an_order_cancelled_unpaid_owes_nothing_and_waits_for_nothing() -> None:
     Timer.objects.update(due_at="2026-01-01T00:00:00Z")
     routing.route_due(limit=10)
     fulfillment.release_due(10)
+    backorders.settle_due(10)
     assert not Timer.objects.exists()
     assert_sound()
 
