@@ -139,9 +139,10 @@ def _note(feed: StockFeed, chunk: FeedChunk, rows: Sequence[Weighed]) -> None:
         "reasons": [row.reason for row in rows],
     }
     known = {row[0] for row in fetch(_KNOWN, columns)}
-    if new := told - known:
-        most = staging.MOST_KEPT
-        execute(_NEW, columns | {"chunk": chunk.pk, "new": ints(new), "most": most})
+    # Past the bound the report has no more rows, and what it does not know is not new.
+    full = any(count >= staging.MOST_KEPT for count in feed.facts["counts"].values())
+    if (new := told - known) and not full:
+        execute(_NEW, columns | {"chunk": chunk.pk, "new": ints(new)})
 
 
 def _count(feed: StockFeed, chunk: FeedChunk, rows: Sequence[Weighed]) -> None:
@@ -245,6 +246,4 @@ JOIN catalog_item i ON i.id = c.item_id
 JOIN inventory_location p ON p.id = c.location_id
 LEFT JOIN inventory_stocklevel v ON v.item_id = c.item_id AND v.location_id = c.location_id
 WHERE t.number = ANY(%(new)s::int[])
-  AND NOT EXISTS (SELECT 1 FROM inventory_feedrow q
-                  WHERE q.feed_id = %(feed)s AND q.outcome = t.outcome OFFSET %(most)s - 1 LIMIT 1)
 """  # noqa: S608  (names of our own columns)
