@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from inventory.models import StockEntry
+from inventory.waiting import wake_arrived
 from oms.core.actor import SHOPIFY
 from oms.core.errors import Refused
 from oms.fulfillment.models import Shipment
@@ -431,6 +432,7 @@ def test_restocked_units_go_to_orders_that_wait_for_them():
     assert buckets(waiting) == {"backordered": 1}
 
     inspected(order, 1)
+    wake_arrived()
     routed(waiting)
 
     assert buckets(waiting) == {"reserved": 1}

@@ -50,7 +50,11 @@ def test_a_copy_of_the_data_is_put_back_as_it_was(tmp_path: Path) -> None:
 
 def test_a_program_is_known_by_its_note_only_while_it_runs(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    sleeper = subprocess.Popen(
+        [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"],
+        stdout=subprocess.PIPE,
+    )
+    assert sleeper.stdout and sleeper.stdout.readline()  # before that it has no name of its own
     leftovers.remember(tmp_path / "run" / "crew.pid", sleeper.pid, "sleep(60)", signal.SIGTERM)
     assert leftovers.pid_of(tmp_path, "crew") == sleeper.pid
 
