@@ -61,11 +61,11 @@ CONTROLS = [
         (RACES,),
     ),
     Control(
-        "condition that enough is free, in a promise of parts or to a cart",
+        "condition that units kept for a channel are free for nobody else",
         "inventory/sql/reserve_special.sql",
         "OR asked.units - asked.fenced > greatest(v.available, 0)",
         "OR false",
-        ("tests/inventory/test_reservations.py", "tests/inventory/test_bundles.py"),
+        ("tests/inventory/test_fences_core.py",),
     ),
     Control(
         "condition that a frozen level promises nothing from its fence",
