@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from oms.bench import planner, report
 from oms.bench.report import Figure
@@ -61,6 +62,7 @@ def _on_fresh_servers(name: str, ports: Ports) -> list[Figure]:
             return orders.measure(state, supervisor, ports)
         return reservations.measure(state) if name == "reservations" else feed.measure()
     finally:
+        connection.close()  # the next bench has another server at the same address
         supervisor.stop()
 
 
