@@ -118,9 +118,9 @@ CONTROLS = [
     ),
     Control(
         "history that refuses to be edited",
-        "oms/core/history.py",
-        "operation=pgtrigger.Update | pgtrigger.Delete",
-        "operation=pgtrigger.Delete",
+        "inventory/migrations/0002_initial.py",
+        'operation="UPDATE OR DELETE",',
+        'operation="DELETE",',
         ("tests/house/test_doors.py",),
     ),
     Control(
